@@ -1,0 +1,2 @@
+//! Room `engine`.
+#![forbid(unsafe_code)]

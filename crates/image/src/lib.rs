@@ -1,0 +1,2 @@
+//! Room `image`.
+#![forbid(unsafe_code)]

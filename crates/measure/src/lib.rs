@@ -1,0 +1,2 @@
+//! Room `measure`.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Room `model`.
+#![forbid(unsafe_code)]

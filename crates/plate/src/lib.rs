@@ -1,0 +1,2 @@
+//! Room `plate`.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Room `profile`.
+#![forbid(unsafe_code)]

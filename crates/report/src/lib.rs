@@ -1,0 +1,2 @@
+//! Room `report`.
+#![forbid(unsafe_code)]

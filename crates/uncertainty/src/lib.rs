@@ -1,0 +1,2 @@
+//! Room `uncertainty`.
+#![forbid(unsafe_code)]
