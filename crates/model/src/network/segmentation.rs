@@ -1,0 +1,69 @@
+//! The segmentation network: an encoder of strided convolutions, a decoder that adds skips, and a head at half
+//! resolution whose sixteen channels are the four maps of 2 × 2 pixels.
+
+use candle_core::Result;
+use serde::{Deserialize, Serialize};
+
+use super::{ConvolutionLayer, Pass};
+
+/// Maps at full resolution: foreground, touching borders, ring, distance.
+pub(crate) const MAPS: usize = 4;
+
+/// Sizes of the segmentation network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentationNetwork {
+    /// Channels at 1/2, 1/4, 1/8 and 1/16 of the resolution.
+    pub widths: [usize; 4],
+    /// Rate of the whole-channel dropout before the last decoder level, in [0, 1).
+    pub dropout: f32,
+}
+
+impl Default for SegmentationNetwork {
+    fn default() -> Self {
+        Self { widths: [16, 32, 48, 64], dropout: 0.1 }
+    }
+}
+
+/// What is the same for all draws of one member.
+pub(crate) struct SegmentationTrunk<M> {
+    /// Input of the dropout, at 1/4 resolution.
+    coarse: M,
+    /// Skip connection at 1/2 resolution.
+    skip: M,
+}
+
+impl SegmentationNetwork {
+    /// Image sides must be multiples of this.
+    pub const MULTIPLE: usize = 16;
+
+    /// Everything before the dropout. `x`: (batch, rows, columns, 1).
+    pub(crate) fn trunk<P: Pass>(&self, pass: &mut P, x: &P::Map) -> Result<SegmentationTrunk<P::Map>> {
+        let conv = |channels, kernel, stride| ConvolutionLayer { channels, kernel, stride, relu: true };
+        let mut levels: Vec<P::Map> = Vec::with_capacity(self.widths.len());
+        let mut map = x.clone();
+        for (level, &width) in self.widths.iter().enumerate() {
+            map = pass.convolution(&format!("encoder{level}.down"), &map, conv(width, 3, 2))?;
+            map = pass.convolution(&format!("encoder{level}.conv"), &map, conv(width, 3, 1))?;
+            levels.push(map.clone());
+        }
+        for level in (1..3).rev() {
+            map = pass.convolution(&format!("decoder{level}.reduce"), &map, conv(self.widths[level], 1, 1))?;
+            map = pass.upsample2(&map)?;
+            map = pass.add(&map, &levels[level])?;
+            map = pass.convolution(&format!("decoder{level}.conv"), &map, conv(self.widths[level], 3, 1))?;
+        }
+        let coarse = pass.convolution("decoder0.reduce", &map, conv(self.widths[0], 1, 1))?;
+        Ok(SegmentationTrunk { coarse, skip: levels[0].clone() })
+    }
+
+    /// From the dropout to the logits: (batch, rows / 2, columns / 2, 16), channel 4 × (2 × sub-row + sub-column) + map.
+    pub(crate) fn head<P: Pass>(&self, pass: &mut P, trunk: &SegmentationTrunk<P::Map>) -> Result<P::Map> {
+        let map = pass.channel_dropout(0, &trunk.coarse, self.dropout)?;
+        let map = pass.upsample2(&map)?;
+        let map = pass.add(&map, &trunk.skip)?;
+        let layer = ConvolutionLayer { channels: self.widths[0], kernel: 3, stride: 1, relu: true };
+        let map = pass.convolution("decoder0.conv", &map, layer)?;
+        pass.linear("head", &map, 4 * MAPS)
+    }
+}
