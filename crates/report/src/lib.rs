@@ -11,10 +11,12 @@
 
 mod data;
 mod error;
+mod figure;
 mod number;
 mod page;
 mod png_size;
 mod render;
+mod text;
 mod wording;
 
 pub use data::*;

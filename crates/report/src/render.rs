@@ -1,12 +1,55 @@
 //! From data to the HTML document.
 
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_formatter};
+
+use crate::page::Page;
+use crate::text::clean;
 use crate::{ReportData, ReportError};
+
+const TEMPLATES: [(&str, &str); 5] = [
+    ("report.html", include_str!("../templates/report.html")),
+    ("marks.html", include_str!("../templates/marks.html")),
+    (
+        "first_screen.html",
+        include_str!("../templates/first_screen.html"),
+    ),
+    ("plates.html", include_str!("../templates/plates.html")),
+    (
+        "cells_and_trust.html",
+        include_str!("../templates/cells_and_trust.html"),
+    ),
+];
+const STYLE: &str = include_str!("../templates/style.css");
 
 /// Renders the whole report as one HTML document.
 ///
 /// The document holds its style, figures and pictures; it loads nothing and runs no script. The same data give the
 /// same bytes. *Errors*: a picture that is no PNG, a heat map of the wrong length, a well outside its plate.
 pub fn render(data: &ReportData) -> Result<String, ReportError> {
-    crate::page::check(data)?;
-    unimplemented!()
+    let page = Page::of(data)?;
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    // Text is cleaned before it is escaped; what is marked as safe was made by this room and goes out as it is.
+    environment.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) if !value.is_safe() => {
+            escape_formatter(out, state, &Value::from(clean(text).into_owned()))
+        }
+        _ => escape_formatter(out, state, value),
+    });
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    let style = Value::from_safe_string(STYLE.to_owned());
+    Ok(environment
+        .get_template("report.html")?
+        .render(context! { page => Value::from(Serde(page)), style })?)
 }

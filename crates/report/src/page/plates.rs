@@ -1,0 +1,194 @@
+//! Plates as the template shows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::Value;
+use serde::Serialize;
+
+use super::{PictureView, picture, safe};
+use crate::figure::{HeatDomain, heat_map, plate_map, row_name, well_name};
+use crate::number::{DASH, scaled};
+use crate::{HeatMap, Montage, PlateView, ReportError};
+
+/// Wells up to which the values of the heat maps are also given as a table; larger plates have `wells.csv`.
+const WELLS_IN_TABLE: usize = 384;
+
+#[derive(Serialize)]
+pub(crate) struct PlateSection {
+    name: String,
+    wells: usize,
+    map: Value,
+    heat_maps: Vec<HeatMapView>,
+    table: Option<ValueTable>,
+    montage: Option<MontageView>,
+}
+
+#[derive(Serialize)]
+struct HeatMapView {
+    title: String,
+    note: Option<String>,
+    figure: Value,
+}
+
+#[derive(Serialize)]
+struct ValueTable {
+    titles: Vec<String>,
+    rows: Vec<ValueRow>,
+}
+
+#[derive(Serialize)]
+struct ValueRow {
+    well: String,
+    treatment: String,
+    values: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct MontageView {
+    contrast: String,
+    columns: Vec<u32>,
+    rows: Vec<MontageRow>,
+}
+
+#[derive(Serialize)]
+struct MontageRow {
+    name: String,
+    cells: Vec<Option<PictureView>>,
+}
+
+/// Checks and draws all plates.
+pub(crate) fn sections(plates: &[PlateView]) -> Result<Vec<PlateSection>, ReportError> {
+    let mut by_title: BTreeMap<&str, Vec<&HeatMap>> = BTreeMap::new();
+    for plate in plates {
+        check(plate)?;
+        for map in &plate.heat_maps {
+            by_title.entry(&map.title).or_default().push(map);
+        }
+    }
+    let domains: BTreeMap<&str, Option<HeatDomain>> = by_title
+        .into_iter()
+        .map(|(title, maps)| (title, HeatDomain::over(maps)))
+        .collect();
+    plates.iter().map(|plate| section(plate, &domains)).collect()
+}
+
+fn check(plate: &PlateView) -> Result<(), ReportError> {
+    let wells = plate.wells.iter().map(|well| (well.row, well.column));
+    let pictures = plate
+        .montage
+        .iter()
+        .flat_map(|montage| montage.cells.iter().map(|cell| (cell.row, cell.column)));
+    for (row, column) in wells.chain(pictures) {
+        if row >= plate.rows || column >= plate.columns {
+            let (rows, columns) = (plate.rows, plate.columns);
+            return Err(ReportError::WellOutside {
+                plate: plate.name.clone(),
+                rows,
+                columns,
+                row,
+                column,
+            });
+        }
+    }
+    for map in &plate.heat_maps {
+        if map.values.len() != plate.wells.len() {
+            return Err(ReportError::HeatMapLength {
+                plate: plate.name.clone(),
+                map: map.title.clone(),
+                values: map.values.len(),
+                wells: plate.wells.len(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn section(
+    plate: &PlateView,
+    domains: &BTreeMap<&str, Option<HeatDomain>>,
+) -> Result<PlateSection, ReportError> {
+    let mut heat_maps = Vec::with_capacity(plate.heat_maps.len());
+    for map in &plate.heat_maps {
+        let domain = domains.get(map.title.as_str()).copied().flatten();
+        heat_maps.push(HeatMapView {
+            title: map.title.clone(),
+            note: map.note.clone(),
+            figure: safe(heat_map(plate, map, domain)?),
+        });
+    }
+    Ok(PlateSection {
+        name: plate.name.clone(),
+        wells: plate.wells.len(),
+        map: safe(plate_map(plate)?),
+        heat_maps,
+        table: table(plate),
+        montage: plate
+            .montage
+            .as_ref()
+            .map(|montage| montage_view(plate, montage))
+            .transpose()?,
+    })
+}
+
+/// The numbers behind the heat maps, in row-major order of wells.
+fn table(plate: &PlateView) -> Option<ValueTable> {
+    if plate.heat_maps.is_empty() || plate.wells.len() > WELLS_IN_TABLE {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..plate.wells.len()).collect();
+    order.sort_by_key(|place| (plate.wells[*place].row, plate.wells[*place].column));
+    let rows = order.into_iter().map(|place| {
+        let well = &plate.wells[place];
+        let treatment = [well.treatment.as_deref(), well.dose.as_deref()]
+            .into_iter()
+            .flatten();
+        ValueRow {
+            well: well_name(well.row, well.column),
+            treatment: treatment.collect::<Vec<_>>().join(" "),
+            values: plate
+                .heat_maps
+                .iter()
+                .map(|map| {
+                    map.values[place].map_or_else(|| DASH.to_owned(), |value| scaled(value, map.scale))
+                })
+                .collect(),
+        }
+    });
+    Some(ValueTable {
+        titles: plate.heat_maps.iter().map(|map| map.title.clone()).collect(),
+        rows: rows.collect(),
+    })
+}
+
+/// The montage without rows and columns that have no picture at all.
+fn montage_view(plate: &PlateView, montage: &Montage) -> Result<MontageView, ReportError> {
+    let places: BTreeMap<(u32, u32), _> = montage
+        .cells
+        .iter()
+        .map(|cell| ((cell.row, cell.column), &cell.picture))
+        .collect();
+    let rows: BTreeSet<u32> = places.keys().map(|(row, _)| *row).collect();
+    let columns: BTreeSet<u32> = places.keys().map(|(_, column)| *column).collect();
+    let mut views = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut cells = Vec::with_capacity(columns.len());
+        for column in &columns {
+            let what = || format!("the montage of {}, well {}", plate.name, well_name(row, *column));
+            cells.push(
+                places
+                    .get(&(row, *column))
+                    .map(|found| picture(found, what))
+                    .transpose()?,
+            );
+        }
+        views.push(MontageRow {
+            name: row_name(row),
+            cells,
+        });
+    }
+    Ok(MontageView {
+        contrast: montage.contrast.clone(),
+        columns: columns.into_iter().map(|column| column + 1).collect(),
+        rows: views,
+    })
+}
