@@ -43,7 +43,8 @@ pub use adjusted_count::{adjusted_count, project_to_simplex};
 pub use beta_binomial::{BetaBinomial, BetaBinomialFit, beta_binomial_fit};
 pub use bootstrap::{bootstrap_groups, percentile};
 pub use calibration_error::{
-    NullBand, classwise_ece, debiased_l2, ece_equal_mass, ece_equal_width, ece_null_band,
+    NullBand, classwise_debiased_l2, classwise_ece, debiased_l2, ece_equal_mass, ece_equal_width,
+    ece_null_band,
 };
 pub use calibration_slope::{CalibrationSlope, calibration_slope};
 pub use classification::{
@@ -64,7 +65,7 @@ pub use count_test::{
 pub use detection::{auroc, false_alarms_at_95, share_found_at};
 pub use entropy::{energy, entropy, log_softmax, log_sum_exp, normalized_entropy, one_minus_max};
 pub use error::UncertaintyError;
-pub use gate::{GATE_LEVEL, Gate, training_gate};
+pub use gate::{GATE_LEVEL, Gate, GateCells, training_gate};
 pub use label_shift::{LabelShift, adjust_to_shares, label_shift_em, label_shift_interval};
 pub use ledoit_wolf::{Covariance, Shrinkage, covariance};
 pub use mahalanobis::{Mahalanobis, RelativeMahalanobis};
@@ -73,9 +74,9 @@ pub use multiple_testing::{
 };
 pub use nearest_neighbors::KNearest;
 pub use pooling::{Pooled, pool, pool_f64, pool_log};
-pub use posterior_predictive::posterior_predictive_p;
-pub use rank_sum::{Tail, exact_rank_sum, smallest_rank_sum_p};
-pub use reliability::{ReliabilityBin, reliability};
+pub use posterior_predictive::{PosteriorPredictive, posterior_predictive_p};
+pub use rank_sum::{Tail, exact_rank_sum, exact_rank_sum_stratified, smallest_rank_sum_p};
+pub use reliability::{ReliabilityBin, consistency_band, reliability};
 pub use robust::{MAD_TO_SD, mad, median, robust_z};
 pub use smooth_ece::{smooth_ece, smooth_ece_at};
 pub use stream::{below, stream, uniform};
