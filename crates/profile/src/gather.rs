@@ -1,8 +1,35 @@
 //! The gather stage from end to end.
 
-use polars::prelude::DataFrame;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{GatherParams, Gathered, ProfileError, WellInfo};
+use ndarray::{Array2, ArrayView2, Axis};
+use polars::prelude::DataFrame;
+use uncertainty::{Tail, robust_z};
+
+use crate::cell_flags::{Flag, flag_cells, novelty_kinds};
+use crate::class_mix::ClassMix;
+use crate::clusters::{cluster_cells, cluster_table};
+use crate::columns::{feature_names, numbers, numbers_if_there, put, without_nan, withhold};
+use crate::control_null::{MIN_CONTROL_CELLS, MIN_CONTROL_WELLS, score_against_controls};
+use crate::count_tests::count_tests;
+use crate::feature_choice::{ReferenceCells, RobustScale, choose_features};
+use crate::gathered::{GateOutcome, Gathered, Verdict};
+use crate::hit_table::{HitTableInput, hit_table};
+use crate::known_gate::judge_plates;
+use crate::novel_table::novel_table;
+use crate::plate_layout::{PlateLayout, TreatmentGroup, mean_by_well, site_wells};
+use crate::separation::separations;
+use crate::share_tests::{MIN_CONTROL_WELLS_FOR_RATE, ShareQuestion, WellShare, close_families, share_tests};
+use crate::site_focus::judge_sites;
+use crate::test_rows::{Call, Kind, TestRow, test_table};
+use crate::verdict::conclude;
+use crate::well_table::{WellTableInput, larger, well_table};
+use crate::{GatherParams, NovelAgainst, ProfileError, WellInfo};
+
+/// A class is tested for a shift when its mean share over all wells is at least this.
+const MIN_CLASS_SHARE: f64 = 0.02;
+/// A treatment is new only if its share of cells unlike the taught classes is at least so many times what its class mix gives.
+const MIN_KNOWN_RATIO: f64 = 2.0;
 
 /// Makes the final tables of a run from its stacked site tables.
 ///
@@ -11,7 +38,7 @@ use crate::{GatherParams, Gathered, ProfileError, WellInfo};
 /// missing. An optional bool column `Metadata_Location_TouchesBorder` marks cut objects.
 /// `site_quality`: one row a site that was read, also of sites without cells: `Metadata_Plate`, `Metadata_Well`,
 /// `Metadata_Site`, `Metadata_Timepoint`, and f32 or f64 columns, of which `Quality_Focus` (larger = sharper)
-/// and `Quality_SaturatedShare` (0..1) are judged; all are averaged by well.
+/// and `Quality_SaturatedShare` (0..1) are judged and `Quality_Background` marks bright outliers; all are averaged by well. An empty table means that none was measured.
 /// `wells`: the plate map joined with what is on disk, one entry a well.
 ///
 /// Errors: a missing column, a doubled well, a parameter outside its range, or a failure inside polars or linfa.
@@ -21,6 +48,483 @@ pub fn gather(
     wells: &[WellInfo],
     params: &GatherParams,
 ) -> Result<Gathered, ProfileError> {
-    let _ = (objects, site_quality, wells, params);
-    unimplemented!()
+    params.check()?;
+    let mut objects = without_nan(objects)?;
+    let layout = PlateLayout::new(&objects, &site_quality, wells)?;
+    let groups = layout.treatment_groups();
+    let n = objects.height();
+    let mut verdict = Verdict {
+        sites: layout.wells.iter().map(|w| w.info.sites).sum(),
+        sites_skipped: layout.wells.iter().map(|w| w.info.sites_skipped).sum(),
+        ..Verdict::default()
+    };
+    let (focus, blurred) = judge_sites(&site_quality, &layout)?;
+    verdict.focus = focus;
+
+    // Features, few and steady, scaled plate by plate.
+    let names = feature_names(&objects);
+    let values = feature_matrix(&objects, &names)?;
+    let usable_controls: Vec<Vec<usize>> = layout.plates.iter().map(|p| layout.with_cells(&p.controls)).collect();
+    let references: Vec<ReferenceCells> = layout
+        .plates
+        .iter()
+        .zip(&usable_controls)
+        .map(|(plate, controls)| reference_cells(&layout, if controls.len() >= 2 { controls } else { &plate.wells }))
+        .filter(|r| !r.rows.is_empty())
+        .collect();
+    let choice = choose_features(values.view(), &references);
+    let kept = values.select(Axis(1), &choice.kept);
+    let kept_names: Vec<String> = choice.kept.iter().map(|&j| names[j].clone()).collect();
+    verdict.notes.push(feature_note(&names, &choice.kept, &choice.dropped));
+
+    // P_Controls.
+    let against_controls = control_novelty(&layout, kept.view(), &usable_controls, params, &mut verdict)?;
+
+    // The gate, then P_Known and the classes where they stand.
+    let mut p_known = numbers_if_there("objects", &objects, "Metadata_Novelty_P_Known")?.unwrap_or_else(|| vec![None; n]);
+    let classified = objects.get_column_names().iter().any(|c| c.starts_with("Metadata_Phenotype_P_"));
+    verdict.gate = judge_plates(&layout, classified.then_some(p_known.as_slice()), params);
+    let fits: Vec<bool> = layout
+        .plates
+        .iter()
+        .map(|p| verdict.gate.iter().all(|g| g.plate != p.name || g.outcome == GateOutcome::Fits))
+        .collect();
+    let stands: Vec<bool> = layout.well_of_row.iter().map(|&w| fits[layout.wells[w].plate]).collect();
+    let nearest = ClassMix::read(&objects, params)?;
+    let mut mix = ClassMix::read(&objects, params)?;
+    for row in (0..n).filter(|&r| !stands[r]) {
+        p_known[row] = None;
+        if let Some(mix) = &mut mix {
+            mix.withhold(row);
+        }
+    }
+    if stands.iter().any(|s| !s) {
+        for name in objects.get_column_names_owned() {
+            if name.starts_with("Metadata_Phenotype_") {
+                withhold(&mut objects, &name, &stands)?;
+            }
+        }
+        if objects.column("Metadata_Novelty_P_Known").is_ok() {
+            withhold(&mut objects, "Metadata_Novelty_P_Known", &stands)?;
+        }
+    }
+
+    // Tests.
+    let (mut tests, count_notes, count_missing) = count_tests(&layout, &groups, params);
+    verdict.notes.extend(count_notes);
+    verdict.not_estimable.extend(count_missing);
+    let novelty = novelty_tests(&layout, &groups, &against_controls.p, &p_known, mix.as_ref(), params, &mut verdict);
+    tests.extend(novelty.rows);
+    let p_cell: Vec<Option<f64>> = match novelty.primary {
+        Some("both") => against_controls.p.iter().zip(&p_known).map(|(c, k)| c.zip(*k).map(|(c, k)| c.max(k))).collect(),
+        Some("known") => p_known.clone(),
+        Some(_) => against_controls.p.clone(),
+        None => against_controls.p.iter().zip(&p_known).map(|(c, k)| larger(*c, *k)).collect(),
+    };
+
+    // Cells inside hits.
+    let kinds = novelty_kinds(&objects, &layout, &blurred)?;
+    let primary_rows: Vec<TestRow> =
+        tests.iter().filter(|t| t.kind == Kind::Novelty && Some(t.about.as_str()) == novelty.primary).cloned().collect();
+    let (flags, floors) = flag_cells(&layout, &groups, &primary_rows, &p_cell, &against_controls.n_calibration, &kinds, params);
+    verdict.floors.extend(floors);
+    let candidates: BTreeSet<usize> = flags.iter().filter(|f| f.kind == "candidate").map(|f| f.row).collect();
+    let artefacts: BTreeSet<usize> = flags.iter().filter(|f| f.kind != "candidate").map(|f| f.row).collect();
+    let flags_made = primary_rows.iter().any(|t| t.q.is_some());
+    if n > 0 && !flags_made {
+        verdict.not_estimable.push("Flagged cells are not estimable: cells are flagged inside treatments that are hits at an error rate, and none can be called here.".to_owned());
+    }
+
+    // Class shifts, flagged cells left out.
+    if let Some(mix) = &mix {
+        tests.extend(class_tests(&layout, &groups, mix, &candidates, params, &mut verdict));
+    }
+
+    // Clusters.
+    let scales = plate_scales(&layout, kept.view(), &usable_controls);
+    let scaled = scaled_features(&layout, kept.view(), &scales);
+    let flagged_rows: Vec<usize> = candidates.iter().copied().collect();
+    let clustering = cluster_cells(&layout, scaled.view(), &kept_names, &flagged_rows, params)?;
+    verdict.notes.push(clustering.note.clone());
+
+    write_novelty(&mut objects, &against_controls, &p_known, novelty.primary, &flags, flags_made)?;
+    put(&mut objects, "Metadata_Cluster", clustering.cluster.clone())?;
+
+    verdict.separation = separations(&layout, &names, values.view(), &against_controls.score, params);
+    let confidence = numbers_if_there("objects", &objects, "Metadata_Phenotype_Confidence")?;
+    let well_rows = well_table(&WellTableInput {
+        layout: &layout,
+        sites: &site_quality,
+        params,
+        p_controls: &against_controls.p,
+        p_known: &p_known,
+        score: &against_controls.score,
+        confidence: confidence.as_deref(),
+        flagged: &candidates,
+        flags_made,
+        mix: mix.as_ref(),
+        feature_names: &names,
+        kept: &choice.kept,
+        values: kept.view(),
+        scales: &scales,
+    })?;
+    let hits = hit_table(&HitTableInput {
+        layout: &layout,
+        groups: &groups,
+        tests: &tests,
+        primary: novelty.primary,
+        p_controls: &against_controls.p,
+        p_known: &p_known,
+        p_cell: &p_cell,
+        flagged_candidates: &candidates,
+        flagged_artefacts: &artefacts,
+        blurred_wells: &blurred_wells(&site_quality, &layout, &blurred)?,
+        brightness: &background_z(&site_quality, &layout)?,
+    })?;
+    let novel = novel_table(&objects, &flags, &groups, &clustering.candidate, nearest.as_ref())?;
+    let clusters = cluster_table(&clustering, &objects, &layout, &groups)?;
+    let test_rows = test_table(&tests, &layout, &groups)?;
+    conclude(&mut verdict, &layout, &tests, n);
+    Ok(Gathered { objects, wells: well_rows, hits, tests: test_rows, novel, clusters, verdict, scatter: clustering.scatter })
+}
+
+/// Objects × features; NaN where missing. NaN does not leave this room's inside.
+fn feature_matrix(objects: &DataFrame, names: &[String]) -> Result<Array2<f32>, ProfileError> {
+    let mut values = Array2::<f32>::zeros((objects.height(), names.len()));
+    for (j, name) in names.iter().enumerate() {
+        for (slot, value) in values.column_mut(j).iter_mut().zip(numbers("objects", objects, name)?) {
+            *slot = value.map_or(f32::NAN, |v| v as f32);
+        }
+    }
+    Ok(values)
+}
+
+/// The cells of these wells with their well.
+fn reference_cells(layout: &PlateLayout, wells: &[usize]) -> ReferenceCells {
+    let mut reference = ReferenceCells::default();
+    for &w in wells {
+        reference.rows.extend(&layout.wells[w].rows);
+        reference.group.extend(std::iter::repeat_n(w, layout.wells[w].rows.len()));
+    }
+    reference
+}
+
+/// What was kept and left out, in a sentence.
+fn feature_note(names: &[String], kept: &[usize], dropped: &[(usize, &'static str)]) -> String {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, reason) in dropped {
+        *reasons.entry(reason).or_insert(0) += 1;
+    }
+    let why: Vec<String> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    let list: Vec<&str> = kept.iter().map(|&j| names[j].as_str()).collect();
+    format!(
+        "{} of {} features are used for distances and clusters ({}); left out: {}.",
+        kept.len(),
+        names.len(),
+        list.join(", "),
+        if why.is_empty() { "none".to_owned() } else { why.join(", ") }
+    )
+}
+
+/// Novelty against controls of all objects.
+struct ControlNovelty {
+    p: Vec<Option<f64>>,
+    score: Vec<Option<f64>>,
+    /// Calibration cells per plate; 0 where there is no reference.
+    n_calibration: Vec<usize>,
+}
+
+fn control_novelty(
+    layout: &PlateLayout,
+    values: ArrayView2<f32>,
+    usable_controls: &[Vec<usize>],
+    params: &GatherParams,
+    verdict: &mut Verdict,
+) -> Result<ControlNovelty, ProfileError> {
+    let n = values.nrows();
+    let mut out = ControlNovelty { p: vec![None; n], score: vec![None; n], n_calibration: vec![0; layout.plates.len()] };
+    if params.novel_against == NovelAgainst::Known {
+        verdict.notes.push("Novelty against controls was not asked for.".to_owned());
+        return Ok(out);
+    }
+    for (index, (plate, controls)) in layout.plates.iter().zip(usable_controls).enumerate() {
+        let control_cells = layout.cells(controls);
+        let missing = if controls.len() < MIN_CONTROL_WELLS {
+            Some(format!("{} negative-control wells with cells; {MIN_CONTROL_WELLS} are needed for a ranking, {MIN_CONTROL_WELLS_FOR_RATE} for an error rate, 16 recommended", controls.len()))
+        } else if control_cells < MIN_CONTROL_CELLS {
+            Some(format!("{control_cells} negative-control cells; {MIN_CONTROL_CELLS} are needed"))
+        } else if values.ncols() < 2 {
+            Some(format!("{} usable features; 2 are needed", values.ncols()))
+        } else {
+            None
+        };
+        if let Some(missing) = missing {
+            verdict.not_estimable.push(format!("Novelty against the controls of plate {} is not estimable: {missing}.", plate.name));
+            continue;
+        }
+        let control_rows: Vec<Vec<usize>> = controls.iter().map(|&w| layout.wells[w].rows.clone()).collect();
+        let others: Vec<usize> = plate
+            .wells
+            .iter()
+            .filter(|w| !controls.contains(w))
+            .flat_map(|&w| layout.wells[w].rows.iter().copied())
+            .collect();
+        let (treated, own) = score_against_controls(values, &control_rows, &others)?;
+        for (rows, scores) in std::iter::once((&others, &treated)).chain(control_rows.iter().zip(&own)) {
+            for ((&row, &p), &distance) in rows.iter().zip(&scores.p).zip(&scores.distance) {
+                out.p[row] = Some(p);
+                out.score[row] = Some(distance);
+            }
+        }
+        out.n_calibration[index] = control_cells;
+        if controls.len() < MIN_CONTROL_WELLS_FOR_RATE {
+            verdict.not_estimable.push(format!(
+                "Novelty hits of plate {} carry no error rate: {} negative-control wells with cells; {MIN_CONTROL_WELLS_FOR_RATE} are needed, 16 recommended. Its treatments are ranked.",
+                plate.name,
+                controls.len()
+            ));
+        }
+    }
+    Ok(out)
+}
+
+/// Rows of the novelty tests, and the reference that selects.
+struct NoveltyTests {
+    rows: Vec<TestRow>,
+    primary: Option<&'static str>,
+}
+
+fn novelty_tests(
+    layout: &PlateLayout,
+    groups: &[TreatmentGroup],
+    p_controls: &[Option<f64>],
+    p_known: &[Option<f64>],
+    mix: Option<&ClassMix>,
+    params: &GatherParams,
+    verdict: &mut Verdict,
+) -> NoveltyTests {
+    let well_shares = |p: &[Option<f64>], expected: &dyn Fn(&[usize]) -> f64| -> Vec<Option<WellShare>> {
+        layout
+            .wells
+            .iter()
+            .map(|w| {
+                let rows: Vec<usize> = w.rows.iter().copied().filter(|&r| p[r].is_some()).collect();
+                let cells: Vec<f64> = rows.iter().filter_map(|&r| p[r]).collect();
+                let n = cells.len();
+                (n > 0).then(|| WellShare {
+                    share: cells.iter().filter(|&&p| p <= 0.05).count() as f64 / n as f64 - expected(&rows),
+                    n,
+                    tie_break: 1.0 - cells.iter().sum::<f64>() / n as f64,
+                })
+            })
+            .collect()
+    };
+    let has = |p: &[Option<f64>]| p.iter().any(Option::is_some);
+    let with_controls = has(p_controls) && params.novel_against != NovelAgainst::Known;
+    let with_known = has(p_known) && params.novel_against != NovelAgainst::Controls;
+    let mut rows = Vec::new();
+    let question = |about, effect_name| ShareQuestion { kind: Kind::Novelty, about, effect_name, tail: Tail::Greater };
+    if with_controls || !with_known {
+        let mut tests = share_tests(layout, groups, &well_shares(p_controls, &|_| 0.0), &question("controls", "share of cells unlike controls, minus controls'"));
+        verdict.floors.extend(close_families(&mut tests, layout, params.fdr));
+        rows.extend(tests);
+    }
+    if with_known {
+        let levels = mix.map(|m| m.known_levels(layout, p_known, params));
+        if let (Some(mix), Some(levels)) = (mix, &levels) {
+            let each: Vec<String> = mix.classes.iter().zip(levels).map(|(c, l)| format!("{c} {l:.3}")).collect();
+            verdict.notes.push(format!(
+                "Share of known cells with P_Known ≤ 0.05 by class ({}): {}. A treatment's class mix is judged against its own level.",
+                if params.known_levels.is_some() { "from the bundle" } else { "from this run's controls, shrunk to 0.05" },
+                each.join(", ")
+            ));
+        }
+        let expected = |rows: &[usize]| mix.zip(levels.as_ref()).map_or(0.05, |(m, l)| m.expected_known_share(rows, l));
+        let mut tests = share_tests(layout, groups, &well_shares(p_known, &expected), &question("known", "share of cells unlike the taught classes, beyond the class mix, minus controls'"));
+        verdict.floors.extend(close_families(&mut tests, layout, params.fdr));
+        if with_controls {
+            let mut both = joined(layout, groups, &rows, &tests, p_known, &expected);
+            close_families(&mut both, layout, params.fdr);
+            rows.extend(tests);
+            rows.extend(both);
+        } else {
+            rows.extend(tests);
+        }
+    }
+    let primary = match (with_controls, with_known) {
+        (true, true) => Some("both"),
+        (true, false) => Some("controls"),
+        (false, true) => Some("known"),
+        (false, false) => None,
+    };
+    NoveltyTests { rows, primary }
+}
+
+/// Unlike controls **and** unlike the taught classes: the larger of the two p-values, and at least twice the share of unlike
+/// cells that the class mix gives by itself.
+fn joined(
+    layout: &PlateLayout,
+    groups: &[TreatmentGroup],
+    controls: &[TestRow],
+    known: &[TestRow],
+    p_known: &[Option<f64>],
+    expected: &dyn Fn(&[usize]) -> f64,
+) -> Vec<TestRow> {
+    controls
+        .iter()
+        .zip(known)
+        .map(|(c, k)| {
+            let mut row = k.clone();
+            row.about = "both".to_owned();
+            row.p = c.p.zip(k.p).map(|(c, k)| c.max(k));
+            row.q = None;
+            row.reason = c.reason.clone().or_else(|| k.reason.clone());
+            // A test that could not pass by itself still has its p-value; the joint family judges it again.
+            let base = |t: &TestRow| if matches!(t.call, Call::Hit | Call::NoHit) { Call::NoHit } else { t.call };
+            row.call = match (base(c), base(k)) {
+                (Call::NoHit, Call::NoHit) => Call::NoHit,
+                (Call::NotEstimable, _) | (_, Call::NotEstimable) => Call::NotEstimable,
+                _ => Call::RankingOnly,
+            };
+            let cells: Vec<usize> =
+                groups[k.group].wells.iter().flat_map(|&w| layout.wells[w].rows.iter().copied()).filter(|&r| p_known[r].is_some()).collect();
+            let share = cells.iter().filter(|&&r| p_known[r].is_some_and(|p| p <= 0.05)).count() as f64 / cells.len().max(1) as f64;
+            if row.call == Call::NoHit && share < MIN_KNOWN_RATIO * expected(&cells) {
+                row.p = Some(1.0);
+                row.reason = Some(format!("{:.0} % of its cells are unlike the taught classes, less than {MIN_KNOWN_RATIO} times what its class mix gives", 100.0 * share));
+            }
+            row
+        })
+        .collect()
+}
+
+/// Class-fraction tests of all classes that occur.
+fn class_tests(
+    layout: &PlateLayout,
+    groups: &[TreatmentGroup],
+    mix: &ClassMix,
+    flagged: &BTreeSet<usize>,
+    params: &GatherParams,
+    verdict: &mut Verdict,
+) -> Vec<TestRow> {
+    let fractions: Vec<_> = layout
+        .wells
+        .iter()
+        .map(|w| mix.fractions(&w.rows.iter().copied().filter(|r| !flagged.contains(r)).collect::<Vec<_>>()))
+        .collect();
+    let mut rows = Vec::new();
+    for (k, class) in mix.classes.iter().enumerate() {
+        let shares: Vec<Option<WellShare>> =
+            fractions.iter().map(|f| f.as_ref().map(|(s, n)| WellShare { share: s[k].share, n: *n, tie_break: 0.0 })).collect();
+        let there: Vec<f64> = shares.iter().flatten().map(|s| s.share).collect();
+        if there.is_empty() || there.iter().sum::<f64>() / (there.len() as f64) < MIN_CLASS_SHARE {
+            continue;
+        }
+        let question = ShareQuestion { kind: Kind::ClassFraction, about: class, effect_name: "class fraction minus controls'", tail: Tail::TwoSided };
+        rows.extend(share_tests(layout, groups, &shares, &question));
+    }
+    // One family: all classes of all treatments.
+    let floors = close_families(&mut rows, layout, params.fdr);
+    if !rows.is_empty() {
+        verdict.notes.push("Class fractions are corrected for the classifier's confusion (SLD); flagged candidates are left out of them.".to_owned());
+        verdict.floors.extend(floors);
+    }
+    rows
+}
+
+/// Per plate the scale of the kept features: on its control cells, on all its cells where it has fewer than two control wells.
+fn plate_scales(layout: &PlateLayout, values: ArrayView2<f32>, usable_controls: &[Vec<usize>]) -> Vec<Option<RobustScale>> {
+    layout
+        .plates
+        .iter()
+        .zip(usable_controls)
+        .map(|(plate, controls)| {
+            let reference = reference_cells(layout, if controls.len() >= 2 { controls } else { &plate.wells });
+            (!reference.rows.is_empty()).then(|| RobustScale::fit(values, &reference.rows))
+        })
+        .collect()
+}
+
+/// Robust z of all objects, cut, plate by plate.
+fn scaled_features(layout: &PlateLayout, values: ArrayView2<f32>, scales: &[Option<RobustScale>]) -> Array2<f64> {
+    let mut scaled = Array2::<f64>::zeros(values.dim());
+    for well in &layout.wells {
+        if let Some(scale) = &scales[well.plate] {
+            for (row, z) in well.rows.iter().zip(scale.apply(values, &well.rows).outer_iter()) {
+                scaled.row_mut(*row).assign(&z);
+            }
+        }
+    }
+    scaled
+}
+
+/// The novelty columns of the object table.
+fn write_novelty(
+    objects: &mut DataFrame,
+    against_controls: &ControlNovelty,
+    p_known: &[Option<f64>],
+    primary: Option<&'static str>,
+    flags: &[Flag],
+    flags_made: bool,
+) -> Result<(), ProfileError> {
+    let n = objects.height();
+    put(objects, "Metadata_Novelty_P_Controls", against_controls.p.clone())?;
+    put(objects, "Metadata_Novelty_P_Known", p_known.to_vec())?;
+    let raw = numbers_if_there("objects", objects, "Metadata_Novelty_Score")?;
+    let score: Vec<Option<f32>> = (0..n)
+        .map(|r| against_controls.score[r].or_else(|| raw.as_ref().and_then(|raw| raw[r])).map(|s| s as f32))
+        .collect();
+    put(objects, "Metadata_Novelty_Score", score)?;
+    let reference: Vec<Option<&str>> = (0..n)
+        .map(|r| match (primary, against_controls.p[r].is_some(), p_known[r].is_some()) {
+            (Some("both"), true, true) => Some("both"),
+            (_, true, _) => Some("controls"),
+            (_, false, true) => Some("known"),
+            _ => None,
+        })
+        .collect();
+    put(objects, "Metadata_Novelty_Reference", reference)?;
+    let mut flag: Vec<Option<bool>> = vec![flags_made.then_some(false); n];
+    let mut kind: Vec<Option<&str>> = vec![None; n];
+    for f in flags {
+        flag[f.row] = Some(true);
+        kind[f.row] = Some(f.kind);
+    }
+    put(objects, "Metadata_Novelty_Flag", flag)?;
+    put(objects, "Metadata_Novelty_Kind", kind)
+}
+
+/// Wells with at least half of their sites blurred.
+fn blurred_wells(sites: &DataFrame, layout: &PlateLayout, blurred: &BTreeSet<(usize, i64, i64)>) -> Result<BTreeSet<usize>, ProfileError> {
+    if sites.height() == 0 {
+        return Ok(BTreeSet::new());
+    }
+    let mut all: BTreeMap<usize, usize> = BTreeMap::new();
+    for well in site_wells(sites, layout)?.into_iter().flatten() {
+        *all.entry(well).or_insert(0) += 1;
+    }
+    let mut bad: BTreeMap<usize, usize> = BTreeMap::new();
+    for (well, _, _) in blurred {
+        *bad.entry(*well).or_insert(0) += 1;
+    }
+    Ok(bad.into_iter().filter(|(w, n)| all.get(w).is_some_and(|all| 2 * n >= *all)).map(|(w, _)| w).collect())
+}
+
+/// Robust z of each well's background against its plate's control wells; empty of values when no background was measured.
+fn background_z(sites: &DataFrame, layout: &PlateLayout) -> Result<Vec<Option<f64>>, ProfileError> {
+    let mut brightness = vec![None; layout.wells.len()];
+    if sites.column("Quality_Background").is_err() {
+        return Ok(brightness);
+    }
+    let background = mean_by_well(sites, "Quality_Background", layout)?;
+    for plate in &layout.plates {
+        let reference: Vec<f64> = plate.controls.iter().filter_map(|&w| background[w].0).collect();
+        if reference.len() < MIN_CONTROL_WELLS {
+            continue;
+        }
+        for &w in &plate.wells {
+            brightness[w] = background[w].0.and_then(|x| robust_z(&[x], &reference)).and_then(|z| z.first().copied());
+        }
+    }
+    Ok(brightness)
 }

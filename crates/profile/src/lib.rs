@@ -10,11 +10,29 @@
 //! named in [`Verdict::not_estimable`]; NaN never leaves this room.
 #![forbid(unsafe_code)]
 
+mod cell_flags;
+mod class_mix;
+mod clusters;
+mod columns;
+mod control_null;
+mod count_tests;
 mod error;
 mod estimable;
+mod feature_choice;
 mod gather;
 mod gathered;
+mod hit_table;
+mod kmeans;
+mod known_gate;
+mod novel_table;
+mod plate_layout;
+mod separation;
+mod share_tests;
+mod site_focus;
 mod tables;
+mod test_rows;
+mod verdict;
+mod well_table;
 mod wells;
 
 pub use error::ProfileError;
