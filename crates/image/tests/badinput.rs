@@ -15,13 +15,21 @@ fn read(name: &str) -> Result<ReadImage, ImageError> {
 }
 
 fn pixels(name: &str) -> Vec<Array2<f32>> {
-    read(name).unwrap_or_else(|error| panic!("{name}: {error}")).planes
+    read(name)
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+        .planes
 }
 
 /// The field that the corpus shows, as `make_badinput.py` computes it: `bits`-bit numbers of 48 rows × 64 columns.
 fn field(bits: u32) -> Array2<f64> {
     let top = f64::from((1u32 << bits) - 1);
-    let cells = [(12.0, 10.0, 6.0), (30.0, 14.0, 5.0), (50.0, 11.0, 7.0), (20.0, 35.0, 8.0), (46.0, 34.0, 6.0)];
+    let cells = [
+        (12.0, 10.0, 6.0),
+        (30.0, 14.0, 5.0),
+        (50.0, 11.0, 7.0),
+        (20.0, 35.0, 8.0),
+        (46.0, 34.0, 6.0),
+    ];
     Array2::from_shape_fn((48, 64), |(y, x)| {
         let mut value = 0.08 + 0.02 * ((x * 7 + y * 13) % 5) as f64 / 5.0;
         for (cx, cy, r) in cells {
@@ -49,19 +57,26 @@ fn every_image_of_the_corpus_ends_as_its_manifest_says() {
     for row in manifest.deserialize::<BTreeMap<String, String>>() {
         let row = row.unwrap();
         let name = row["file"].as_str();
-        if !["png/", "tiff/", "jpeg/"].iter().any(|folder| name.starts_with(folder)) {
+        if !["png/", "tiff/", "jpeg/"]
+            .iter()
+            .any(|folder| name.starts_with(folder))
+        {
             continue;
         }
         seen += 1;
-        let (words, either) = (&row["message_names"], row["reason"].contains("skip is accepted as well"));
+        let (words, either) = (
+            &row["message_names"],
+            row["reason"].contains("skip is accepted as well"),
+        );
         let outcome = read(name);
         let complaint = match (row["expected"].as_str(), &outcome) {
             ("ok", Ok(image)) if image.warnings.is_empty() => None,
             ("ok", Ok(image)) => Some(format!("should be silent, warns {:?}", image.warnings)),
-            ("ok+warn", Ok(image)) => {
-                (!image.warnings.iter().any(|warning| warning.contains(words.as_str())))
-                    .then(|| format!("no warning names {words:?}: {:?}", image.warnings))
-            }
+            ("ok+warn", Ok(image)) => (!image
+                .warnings
+                .iter()
+                .any(|warning| warning.contains(words.as_str())))
+            .then(|| format!("no warning names {words:?}: {:?}", image.warnings)),
             ("ok+warn", Err(error)) if either && error.to_string().contains(words.as_str()) => None,
             ("skip", Err(error)) => {
                 let message = error.to_string();
@@ -71,15 +86,28 @@ fn every_image_of_the_corpus_ends_as_its_manifest_says() {
                 (!said.contains(words.as_str()) || !message.contains(file) || message.ends_with('.'))
                     .then(|| format!("the message should name {words:?}: {message}"))
             }
-            (expected, outcome) => Some(format!("{expected} expected, got {outcome:?}").chars().take(300).collect()),
+            (expected, outcome) => Some(
+                format!("{expected} expected, got {outcome:?}")
+                    .chars()
+                    .take(300)
+                    .collect(),
+            ),
         };
         if let Ok(image) = &outcome {
-            assert!(image.planes.iter().flatten().all(|value| value.is_finite()), "{name} has values that are not finite");
+            assert!(
+                image.planes.iter().flatten().all(|value| value.is_finite()),
+                "{name} has values that are not finite"
+            );
         }
         wrong.extend(complaint.map(|complaint| format!("{name}: {complaint}")));
     }
     assert!(seen > 120, "only {seen} images are in the manifest");
-    assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {seen}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -88,10 +116,16 @@ fn files_that_hold_the_same_pixels_are_read_the_same() {
     let mut pairs = 0;
     for row in manifest.deserialize::<BTreeMap<String, String>>() {
         let row = row.unwrap();
-        let Some(other) = row["reason"].strip_prefix("same pixels as ") else { continue };
+        let Some(other) = row["reason"].strip_prefix("same pixels as ") else {
+            continue;
+        };
         let name = &row["file"];
         let folder = name.split('/').next().unwrap();
-        assert_eq!(pixels(name), pixels(&format!("{folder}/{other}")), "{name} and {other}");
+        assert_eq!(
+            pixels(name),
+            pixels(&format!("{folder}/{other}")),
+            "{name} and {other}"
+        );
         pairs += 1;
     }
     assert!(pairs >= 14, "only {pairs} pairs are in the manifest");
@@ -101,13 +135,29 @@ fn files_that_hold_the_same_pixels_are_read_the_same() {
 fn samples_are_scaled_by_the_range_of_their_type() {
     let f8 = field(8) / 255.0;
     let f16 = field(16) / 65535.0;
-    for name in ["png/gray8.png", "png/palette_gray.png", "png/gray_alpha8.png", "tiff/gray8.tif", "tiff/palette8.tif"] {
+    for name in [
+        "png/gray8.png",
+        "png/palette_gray.png",
+        "png/gray_alpha8.png",
+        "tiff/gray8.tif",
+        "tiff/palette8.tif",
+    ] {
         assert_is(&pixels(name)[0], &f8, name);
     }
-    for name in ["tiff/white_is_zero8.tif", "tiff/tags_unsorted.tif", "tiff/rows_per_strip_max.tif", "tiff/orientation_6.tif"] {
+    for name in [
+        "tiff/white_is_zero8.tif",
+        "tiff/tags_unsorted.tif",
+        "tiff/rows_per_strip_max.tif",
+        "tiff/orientation_6.tif",
+    ] {
         assert_is(&pixels(name)[0], &f8, name);
     }
-    for name in ["png/gray16.png", "tiff/gray16_strips.tif", "tiff/tiled_edge32.tif", "png/really_tiff.png"] {
+    for name in [
+        "png/gray16.png",
+        "tiff/gray16_strips.tif",
+        "tiff/tiled_edge32.tif",
+        "png/really_tiff.png",
+    ] {
         assert_is(&pixels(name)[0], &f16, name);
     }
     for bits in [1, 2, 4] {
@@ -122,7 +172,10 @@ fn samples_are_scaled_by_the_range_of_their_type() {
     let expected = field(16).mapv(|value| if value < 20000.0 { value - 3000.0 } else { 20000.0 } / 32767.0);
     assert_is(&pixels("tiff/int16_negative.tif")[0], &expected, "int16");
     for (found, expected) in pixels("tiff/float16.tif")[0].iter().zip(&f16) {
-        assert!((f64::from(*found) - expected).abs() <= 2f64.powi(-11), "halves have 11 bits");
+        assert!(
+            (f64::from(*found) - expected).abs() <= 2f64.powi(-11),
+            "halves have 11 bits"
+        );
     }
 }
 
@@ -144,11 +197,19 @@ fn colors_and_channels_become_planes() {
         let image = read(name).unwrap();
         assert!(image.is_rgb && image.planes.len() == 3, "{name}");
         assert_is(&image.planes[0], &(&f8 / 255.0), name);
-        assert_is(&image.planes[1], &f8.mapv(|value| (value / 2.0).floor() / 255.0), name);
+        assert_is(
+            &image.planes[1],
+            &f8.mapv(|value| (value / 2.0).floor() / 255.0),
+            name,
+        );
         assert_is(&image.planes[2], &f8.mapv(|value| (255.0 - value) / 255.0), name);
     }
     let (gray, info) = read_gray(&corpus().join("tiff/rgba8.tif"), &ReadLimits::default()).unwrap();
-    assert_is(&gray, &(f8 / 255.0), "the mean of three equal planes is the plane");
+    assert_is(
+        &gray,
+        &(f8 / 255.0),
+        "the mean of three equal planes is the plane",
+    );
     assert_eq!((info.planes, info.height_px, info.width_px), (3, 48, 64));
     let several = read_gray(&corpus().join("tiff/planar5_16.tif"), &ReadLimits::default());
     assert!(matches!(several, Err(ImageError::NotOnePlane { planes: 5, .. })));
@@ -159,14 +220,24 @@ fn stacks_say_what_their_planes_are() {
     for name in ["tiff/imagej_hyperstack.tif", "tiff/imagej_contiguous.tif"] {
         let image = read(name).unwrap();
         let axes = image.axes.unwrap();
-        assert_eq!((image.planes.len(), axes.channels, axes.slices, axes.frames), (6, 2, 3, 1), "{name}");
-        image.planes.iter().for_each(|plane| assert_is(plane, &(field(16) / 65535.0), name));
+        assert_eq!(
+            (image.planes.len(), axes.channels, axes.slices, axes.frames),
+            (6, 2, 3, 1),
+            "{name}"
+        );
+        image
+            .planes
+            .iter()
+            .for_each(|plane| assert_is(plane, &(field(16) / 65535.0), name));
     }
     let image = read("tiff/ome_2ch.ome.tif").unwrap();
     assert_eq!(image.channel_names, ["ch0", "ch1"]);
     assert_eq!(image.pixel_size_um, Some(0.65));
     assert_eq!(image.planes.len(), 2);
-    assert_eq!(read("tiff/ome_html_name.ome.tif").unwrap().channel_names, ["<img src=x onerror=alert(1)>"]);
+    assert_eq!(
+        read("tiff/ome_html_name.ome.tif").unwrap().channel_names,
+        ["<img src=x onerror=alert(1)>"]
+    );
     assert_eq!(read("tiff/resolution_0_over_0.tif").unwrap().pixel_size_um, None);
 }
 
@@ -183,10 +254,22 @@ fn pixels_that_are_not_finite_take_their_neighbors_value() {
 
 #[test]
 fn jpeg_comes_close_to_what_was_compressed() {
-    for name in ["jpeg/gray.jpg", "jpeg/progressive.jpg", "jpeg/rgb.jpg", "tiff/jpeg8.tif", "jpeg/truncated_end_marker.jpg"] {
+    for name in [
+        "jpeg/gray.jpg",
+        "jpeg/progressive.jpg",
+        "jpeg/rgb.jpg",
+        "tiff/jpeg8.tif",
+        "jpeg/truncated_end_marker.jpg",
+    ] {
         let worst = pixels(name)
             .iter()
-            .flat_map(|plane| plane.iter().zip(&field(8)).map(|(a, b)| (f64::from(*a) - b / 255.0).abs()).collect::<Vec<_>>())
+            .flat_map(|plane| {
+                plane
+                    .iter()
+                    .zip(&field(8))
+                    .map(|(a, b)| (f64::from(*a) - b / 255.0).abs())
+                    .collect::<Vec<_>>()
+            })
             .fold(0.0, f64::max);
         assert!(worst < 0.08, "{name} is off by {worst}");
     }
@@ -197,12 +280,47 @@ fn jpeg_comes_close_to_what_was_compressed() {
 #[test]
 fn labels_are_read_as_integers() {
     let labels = |name: &str| read_label_map(&corpus().join(name), &ReadLimits::default());
-    for (name, bits) in [("png/gray8.png", 8), ("png/gray16.png", 16), ("png/palette_colour.png", 8), ("tiff/palette8.tif", 8)] {
-        assert_eq!(labels(name).unwrap(), field(bits).mapv(|value| value as u32), "{name}");
+    for (name, bits) in [
+        ("png/gray8.png", 8),
+        ("png/gray16.png", 16),
+        ("png/palette_colour.png", 8),
+        ("tiff/palette8.tif", 8),
+    ] {
+        assert_eq!(
+            labels(name).unwrap(),
+            field(bits).mapv(|value| value as u32),
+            "{name}"
+        );
     }
-    assert_eq!(labels("tiff/uint32.tif").unwrap(), field(16).mapv(|value| value as u32 * 1000));
-    assert_eq!(labels("tiff/float32_counts.tif").unwrap(), field(16).mapv(|value| value as u32));
-    for name in ["tiff/float32_01.tif", "tiff/int16_negative.tif", "tiff/rgb8_contig.tif", "jpeg/gray.jpg", "tiff/float32_nan_inf.tif"] {
-        assert!(matches!(labels(name), Err(ImageError::NotLabels { .. })), "{name}");
+    assert_eq!(
+        labels("tiff/uint32.tif").unwrap(),
+        field(16).mapv(|value| value as u32 * 1000)
+    );
+    assert_eq!(
+        labels("tiff/float32_counts.tif").unwrap(),
+        field(16).mapv(|value| value as u32)
+    );
+    let signed = field(16).mapv(|value| {
+        if value < 20000.0 {
+            value as u32 - 3000
+        } else {
+            20000
+        }
+    });
+    assert_eq!(
+        labels("tiff/int16_negative.tif").unwrap(),
+        signed,
+        "signed, and all of them above 0 in spite of the name"
+    );
+    for name in [
+        "tiff/float32_01.tif",
+        "tiff/rgb8_contig.tif",
+        "jpeg/gray.jpg",
+        "tiff/float32_nan_inf.tif",
+    ] {
+        assert!(
+            matches!(labels(name), Err(ImageError::NotLabels { .. })),
+            "{name}"
+        );
     }
 }

@@ -16,10 +16,15 @@ const TIFF_SIGNATURES: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 ///
 /// The size is checked on the directory entry, so that a sparse file of terabytes costs nothing, and pipes are never opened.
 pub(super) fn load(path: &Path, limits: &ReadLimits) -> Result<Vec<u8>, ImageError> {
-    let unreadable = |source| ImageError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |source| ImageError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    };
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(ImageError::NotAFile { path: path.to_path_buf() });
+        return Err(ImageError::NotAFile {
+            path: path.to_path_buf(),
+        });
     }
     let too_large = |bytes: u64| ImageError::TooLarge {
         path: path.to_path_buf(),
@@ -31,12 +36,16 @@ pub(super) fn load(path: &Path, limits: &ReadLimits) -> Result<Vec<u8>, ImageErr
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     // A file that grows while it is read stops at the limit as well.
-    file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(limits.max_file_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() as u64 > limits.max_file_bytes {
         return Err(too_large(bytes.len() as u64));
     }
     if bytes.is_empty() {
-        return Err(ImageError::Empty { path: path.to_path_buf() });
+        return Err(ImageError::Empty {
+            path: path.to_path_buf(),
+        });
     }
     Ok(bytes)
 }
@@ -52,21 +61,33 @@ pub(super) fn recognize(bytes: &[u8], path: &Path) -> Result<ImageFormat, ImageE
     if bytes.starts_with(JPEG_SIGNATURE) {
         return Ok(ImageFormat::Jpeg);
     }
-    if TIFF_SIGNATURES.iter().any(|signature| bytes.starts_with(signature)) {
+    if TIFF_SIGNATURES
+        .iter()
+        .any(|signature| bytes.starts_with(signature))
+    {
         return Ok(ImageFormat::Tiff);
     }
     let cut = |signature: &&[u8]| signature.starts_with(bytes);
     if cut(&PNG_SIGNATURE) || cut(&JPEG_SIGNATURE) || TIFF_SIGNATURES.iter().any(cut) {
         let what = format!("only {} bytes are there, all of them signature", bytes.len());
-        return Err(ImageError::EndsEarly { path: path.to_path_buf(), what });
+        return Err(ImageError::EndsEarly {
+            path: path.to_path_buf(),
+            what,
+        });
     }
-    Err(ImageError::NotAnImage { path: path.to_path_buf(), looks_like: looks_like(bytes) })
+    Err(ImageError::NotAnImage {
+        path: path.to_path_buf(),
+        looks_like: looks_like(bytes),
+    })
 }
 
 /// What a file that is no image probably is.
 fn looks_like(bytes: &[u8]) -> &'static str {
     let head = bytes.get(..512).unwrap_or(bytes);
-    let text = std::str::from_utf8(head).unwrap_or("").trim_start().to_ascii_lowercase();
+    let text = std::str::from_utf8(head)
+        .unwrap_or("")
+        .trim_start()
+        .to_ascii_lowercase();
     if bytes.starts_with(b"PK\x03\x04") {
         "a ZIP archive or an Office document"
     } else if bytes.starts_with(b"\x89HDF\r\n\x1a\n") {
@@ -95,8 +116,12 @@ pub(super) fn extension_warning(path: &Path, format: ImageFormat) -> Option<Stri
         "jpg" | "jpeg" | "jpe" => ImageFormat::Jpeg,
         _ => return None,
     };
-    (promised != format)
-        .then(|| format!("the name ends in .{extension} but the content is {}, and is read as that", format.name()))
+    (promised != format).then(|| {
+        format!(
+            "the name ends in .{extension} but the content is {}, and is read as that",
+            format.name()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -109,14 +134,30 @@ mod tests {
         assert_eq!(recognize(b"II*\0....", path).unwrap(), ImageFormat::Tiff);
         assert_eq!(recognize(b"MM\0+....", path).unwrap(), ImageFormat::Tiff);
         assert_eq!(recognize(b"\xff\xd8\xff\xe0", path).unwrap(), ImageFormat::Jpeg);
-        assert!(matches!(recognize(b"\x89PNG\r", path), Err(ImageError::EndsEarly { .. })));
-        assert!(matches!(recognize(b"Inverted", path), Err(ImageError::NotAnImage { looks_like: "text", .. })));
-        assert!(matches!(recognize(&[0; 40], path), Err(ImageError::NotAnImage { .. })));
+        assert!(matches!(
+            recognize(b"\x89PNG\r", path),
+            Err(ImageError::EndsEarly { .. })
+        ));
+        assert!(matches!(
+            recognize(b"Inverted", path),
+            Err(ImageError::NotAnImage {
+                looks_like: "text",
+                ..
+            })
+        ));
+        assert!(matches!(
+            recognize(&[0; 40], path),
+            Err(ImageError::NotAnImage { .. })
+        ));
     }
 
     #[test]
     fn only_known_extensions_are_held_against_the_content() {
-        assert!(extension_warning(Path::new("a.png"), ImageFormat::Tiff).unwrap().contains("TIFF"));
+        assert!(
+            extension_warning(Path::new("a.png"), ImageFormat::Tiff)
+                .unwrap()
+                .contains("TIFF")
+        );
         assert_eq!(extension_warning(Path::new("a.ome.tif"), ImageFormat::Tiff), None);
         assert_eq!(extension_warning(Path::new("a.JPEG"), ImageFormat::Jpeg), None);
         assert_eq!(extension_warning(Path::new("a.stk"), ImageFormat::Tiff), None);

@@ -22,27 +22,40 @@ pub(super) fn to_intensities(raw: RawImage) -> Result<ReadImage, Fault> {
     let (width, height) = (raw.width as usize, raw.height as usize);
     let mut warnings = raw.warnings;
     if raw.width < SMALL_SIDE_PX || raw.height < SMALL_SIDE_PX {
-        warnings.push(format!("{width} x {height} pixels is smaller than a cell; no object can be found"));
+        warnings.push(format!(
+            "{width} x {height} pixels is smaller than a cell; no object can be found"
+        ));
     }
     let n_planes = raw.planes.len();
     let full_scale = raw.full_scale;
     let mut planes = Vec::with_capacity(n_planes);
-    let (mut negative, mut missing) = (0usize, 0usize);
+    let mut negative: Option<usize> = None;
+    let mut missing = 0usize;
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for samples in raw.planes {
         let pixels: Vec<f32> = match samples {
             Samples::Unsigned(values) => {
                 let full = full_scale.unwrap_or_else(|| unsigned_range(raw.bits));
-                values.into_iter().map(|value| (f64::from(value) / full) as f32).collect()
+                values
+                    .into_iter()
+                    .map(|value| (f64::from(value) / full) as f32)
+                    .collect()
             }
             Samples::Signed(values) => {
                 let full = full_scale.unwrap_or_else(|| unsigned_range(raw.bits.saturating_sub(1)));
-                negative += values.iter().filter(|&&value| value < 0).count();
-                values.into_iter().map(|value| (f64::from(value) / full) as f32).collect()
+                *negative.get_or_insert(0) += values.iter().filter(|&&value| value < 0).count();
+                values
+                    .into_iter()
+                    .map(|value| (f64::from(value) / full) as f32)
+                    .collect()
             }
             Samples::Float(values) => {
                 let mut pixels: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
-                for value in pixels.iter().filter(|value| value.is_finite()).map(|&value| f64::from(value)) {
+                for value in pixels
+                    .iter()
+                    .filter(|value| value.is_finite())
+                    .map(|&value| f64::from(value))
+                {
                     (low, high) = (low.min(value), high.max(value));
                 }
                 missing += fill_missing(&mut pixels, width)?;
@@ -53,11 +66,18 @@ pub(super) fn to_intensities(raw: RawImage) -> Result<ReadImage, Fault> {
             .map_err(|_| Fault::Damaged(format!("a plane does not hold {width} x {height} samples")))?;
         planes.push(plane);
     }
-    if negative > 0 {
-        warnings.push(format!("{} negative; they are kept below 0", counted(negative)));
+    // Said of every signed file: a camera does not write them, so something was subtracted.
+    if let Some(n) = negative {
+        warnings.push(format!(
+            "the samples are signed; {} negative and kept below 0",
+            counted(n)
+        ));
     }
     if missing > 0 {
-        warnings.push(format!("{} not finite; each took the value of its nearest finite pixel", counted(missing)));
+        warnings.push(format!(
+            "{} not finite; each took the value of its nearest finite pixel",
+            counted(missing)
+        ));
     }
     if low < -RANGE_TOLERANCE || high > 1.0 + RANGE_TOLERANCE {
         warnings.push(format!(
@@ -83,7 +103,11 @@ pub(super) fn to_intensities(raw: RawImage) -> Result<ReadImage, Fault> {
 
 /// "1 pixel is", "3 pixels are".
 fn counted(n: usize) -> String {
-    if n == 1 { "1 pixel is".to_owned() } else { format!("{n} pixels are") }
+    if n == 1 {
+        "1 pixel is".to_owned()
+    } else {
+        format!("{n} pixels are")
+    }
 }
 
 /// Gives every pixel that is not finite the value of its nearest finite neighbor (steps along rows and columns;
@@ -94,7 +118,9 @@ fn fill_missing(pixels: &mut [f32], width: usize) -> Result<usize, Fault> {
         return Ok(0);
     }
     if missing == pixels.len() {
-        return Err(Fault::Damaged("no finite pixel (all are NaN or infinite)".to_owned()));
+        return Err(Fault::Damaged(
+            "no finite pixel (all are NaN or infinite)".to_owned(),
+        ));
     }
     let neighbors = |at: usize, n: usize| {
         let column = at % width;
@@ -113,7 +139,10 @@ fn fill_missing(pixels: &mut [f32], width: usize) -> Result<usize, Fault> {
         let mut found = VecDeque::new();
         for at in candidates {
             if finite(pixels, at).is_none()
-                && let Some(value) = neighbors(at, n).into_iter().flatten().find_map(|next| finite(pixels, next))
+                && let Some(value) = neighbors(at, n)
+                    .into_iter()
+                    .flatten()
+                    .find_map(|next| finite(pixels, next))
             {
                 found.push_back((at, value));
             }
@@ -127,8 +156,10 @@ fn fill_missing(pixels: &mut [f32], width: usize) -> Result<usize, Fault> {
                 *pixel = value;
             }
         }
-        let mut candidates: Vec<usize> =
-            ring.iter().flat_map(|&(at, _)| neighbors(at, n).into_iter().flatten()).collect();
+        let mut candidates: Vec<usize> = ring
+            .iter()
+            .flat_map(|&(at, _)| neighbors(at, n).into_iter().flatten())
+            .collect();
         candidates.sort_unstable();
         candidates.dedup();
         ring = next_ring(pixels, &mut candidates.into_iter());
@@ -139,8 +170,11 @@ fn fill_missing(pixels: &mut [f32], width: usize) -> Result<usize, Fault> {
 /// Warns of planes whose 1st and 99.8th percentile agree. A color picture may have an unused channel, so only a picture
 /// without any contrast is worth a word there.
 fn warn_of_flat_planes(planes: &[Array2<f32>], is_rgb: bool, is_scaled: bool, warnings: &mut Vec<String>) {
-    let flat: Vec<(usize, f32)> =
-        planes.iter().enumerate().filter_map(|(index, plane)| flat_value(plane).map(|value| (index, value))).collect();
+    let flat: Vec<(usize, f32)> = planes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, plane)| flat_value(plane).map(|value| (index, value)))
+        .collect();
     if flat.is_empty() || (is_rgb && flat.len() < planes.len()) {
         return;
     }
@@ -151,9 +185,13 @@ fn warn_of_flat_planes(planes: &[Array2<f32>], is_rgb: bool, is_scaled: bool, wa
         format!("plane {} of {}", numbers.join(", "), planes.len())
     };
     if is_scaled && flat.iter().all(|&(_, value)| value >= 1.0) {
-        warnings.push(format!("{where_} is saturated: practically all pixels are at the top of the range"));
+        warnings.push(format!(
+            "{where_} is saturated: practically all pixels are at the top of the range"
+        ));
     } else {
-        warnings.push(format!("{where_} is constant: practically all pixels have one value, so nothing can be measured"));
+        warnings.push(format!(
+            "{where_} is constant: practically all pixels have one value, so nothing can be measured"
+        ));
     }
 }
 
@@ -184,7 +222,16 @@ mod tests {
 
     #[test]
     fn missing_pixels_take_the_nearest_finite_value() {
-        let mut pixels = vec![1.0, f32::NAN, f32::INFINITY, 4.0, 5.0, f32::NEG_INFINITY, 7.0, 8.0];
+        let mut pixels = vec![
+            1.0,
+            f32::NAN,
+            f32::INFINITY,
+            4.0,
+            5.0,
+            f32::NEG_INFINITY,
+            7.0,
+            8.0,
+        ];
         assert_eq!(fill_missing(&mut pixels, 4), Ok(3));
         assert_eq!(pixels, [1.0, 1.0, 7.0, 4.0, 5.0, 5.0, 7.0, 8.0]);
         let mut deep = vec![f32::NAN; 25];
@@ -205,7 +252,11 @@ mod tests {
         for column in 0..20 {
             plane[(3, column)] = 1.0;
         }
-        assert_eq!(flat_value(&plane), Some(0.25), "20 of 10 000 pixels above are beyond the 99.8th percentile");
+        assert_eq!(
+            flat_value(&plane),
+            Some(0.25),
+            "20 of 10 000 pixels above are beyond the 99.8th percentile"
+        );
         plane[(4, 0)] = 1.0;
         assert_eq!(flat_value(&plane), None);
         assert_eq!(flat_value(&array![[0.0, 1.0], [2.0, 3.0]]), None);

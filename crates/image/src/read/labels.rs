@@ -22,9 +22,14 @@ use crate::error::ImageError;
 /// Errors: as [`super::read_image`]; [`ImageError::NotLabels`] for several planes, lossy formats, fractions or values below 0.
 pub fn read_label_map(path: &Path, limits: &ReadLimits) -> Result<Array2<u32>, ImageError> {
     let raw = read_raw(path, limits, Purpose::Labels)?;
-    let not_labels = |what: String| ImageError::NotLabels { path: path.to_path_buf(), what };
+    let not_labels = |what: String| ImageError::NotLabels {
+        path: path.to_path_buf(),
+        what,
+    };
     if raw.is_lossy {
-        return Err(not_labels("JPEG compression is lossy and changes the numbers".to_owned()));
+        return Err(not_labels(
+            "JPEG compression is lossy and changes the numbers".to_owned(),
+        ));
     }
     let n_planes = raw.planes.len();
     let mut planes = raw.planes.into_iter();
@@ -35,14 +40,18 @@ pub fn read_label_map(path: &Path, limits: &ReadLimits) -> Result<Array2<u32>, I
         Samples::Unsigned(values) => values,
         Samples::Signed(values) => values
             .into_iter()
-            .map(|value| u32::try_from(value).map_err(|_| not_labels(format!("it holds the negative number {value}"))))
+            .map(|value| {
+                u32::try_from(value).map_err(|_| not_labels(format!("it holds the negative number {value}")))
+            })
             .collect::<Result<_, _>>()?,
         Samples::Float(values) => values
             .into_iter()
             .map(|value| {
                 let number = value as u32;
                 let is_whole = f64::from(number) == value;
-                is_whole.then_some(number).ok_or_else(|| not_labels(format!("it holds {value}, which is no label number")))
+                is_whole
+                    .then_some(number)
+                    .ok_or_else(|| not_labels(format!("it holds {value}, which is no label number")))
             })
             .collect::<Result<_, _>>()?,
     };
@@ -67,7 +76,10 @@ pub fn write_labels(path: &Path, labels: &Labels) -> Result<(), ImageError> {
     written.map_err(|source| {
         // What is left of the attempt is of no use; that it cannot be removed changes nothing about the error.
         let _ = fs::remove_file(&temporary);
-        ImageError::Unwritable { path: path.to_path_buf(), source }
+        ImageError::Unwritable {
+            path: path.to_path_buf(),
+            source,
+        }
     })
 }
 
@@ -84,17 +96,23 @@ fn write_to(path: &Path, labels: &Labels) -> io::Result<()> {
     let side = |n: usize| u32::try_from(n).map_err(|_| io::Error::other("the image is too large for a TIFF"));
     let (height, width) = (side(height)?, side(width)?);
     if height == 0 || width == 0 {
-        return Err(io::Error::other(format!("the label image has {width} x {height} pixels")));
+        return Err(io::Error::other(format!(
+            "the label image has {width} x {height} pixels"
+        )));
     }
     let mut out = BufWriter::new(File::create(path)?);
     let encoder = TiffEncoder::new(&mut out).map_err(plain)?;
     let mut encoder = encoder.with_compression(Compression::Deflate(DeflateLevel::default()));
     let narrow: Result<Vec<u16>, _> = labels.map.iter().map(|&number| u16::try_from(number)).collect();
     match narrow {
-        Ok(numbers) => encoder.write_image::<Gray16>(width, height, &numbers).map_err(plain)?,
+        Ok(numbers) => encoder
+            .write_image::<Gray16>(width, height, &numbers)
+            .map_err(plain)?,
         Err(_) => {
             let numbers: Vec<u32> = labels.map.iter().copied().collect();
-            encoder.write_image::<Gray32>(width, height, &numbers).map_err(plain)?;
+            encoder
+                .write_image::<Gray32>(width, height, &numbers)
+                .map_err(plain)?;
         }
     }
     out.flush()?;

@@ -4,7 +4,10 @@
 //! files that an OME-TIFF refers to, in `tiff`. The whole file is in memory before it is looked at, so that every offset is
 //! checked against what is there.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)]
-#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
+)]
 
 mod fault;
 mod file;
@@ -192,12 +195,20 @@ pub fn read_gray(path: &Path, limits: &ReadLimits) -> Result<(Array2<f32>, ReadI
         (Some(plane), None, None) => plane,
         (Some(mut red), Some(green), Some(blue)) if image.is_rgb => {
             // In f64, so that three equal planes give exactly that plane.
-            ndarray::Zip::from(&mut red).and(&green).and(&blue).for_each(|r, &g, &b| {
-                *r = ((f64::from(*r) + f64::from(g) + f64::from(b)) / 3.0) as f32;
-            });
+            ndarray::Zip::from(&mut red)
+                .and(&green)
+                .and(&blue)
+                .for_each(|r, &g, &b| {
+                    *r = ((f64::from(*r) + f64::from(g) + f64::from(b)) / 3.0) as f32;
+                });
             red
         }
-        _ => return Err(ImageError::NotOnePlane { path: path.to_path_buf(), planes: n_planes }),
+        _ => {
+            return Err(ImageError::NotOnePlane {
+                path: path.to_path_buf(),
+                planes: n_planes,
+            });
+        }
     };
     Ok((gray, info))
 }
@@ -214,7 +225,8 @@ fn read_raw(path: &Path, limits: &ReadLimits, purpose: Purpose) -> Result<RawIma
     .map_err(|fault| fault.at(path))?;
     raw.warnings.extend(file::extension_warning(path, format));
     if raw.is_lossy {
-        raw.warnings.push("JPEG compression is lossy: intensities are not the camera's".to_owned());
+        raw.warnings
+            .push("JPEG compression is lossy: intensities are not the camera's".to_owned());
     }
     Ok(raw)
 }

@@ -70,21 +70,29 @@ pub(super) fn unsigned_range(bits: u16) -> f64 {
 /// `samples` is the number of samples a pixel, over all planes that will be read.
 pub(super) fn check_size(width: u64, height: u64, samples: u64, limits: &ReadLimits) -> Result<(), Fault> {
     if width == 0 || height == 0 {
-        return Err(Fault::Damaged(format!("the header says {width} x {height} pixels, so there are none")));
+        return Err(Fault::Damaged(format!(
+            "the header says {width} x {height} pixels, so there are none"
+        )));
     }
     let side = u64::from(limits.max_side_px);
     if width > side || height > side {
-        return Err(Fault::TooLarge(format!("{width} x {height} pixels, at most {side} on a side are read")));
+        return Err(Fault::TooLarge(format!(
+            "{width} x {height} pixels, at most {side} on a side are read"
+        )));
     }
     // Both sides are below 2^32 here, so their product fits 64 bits.
     let pixels = width * height;
     if pixels > limits.max_plane_px {
         let most = limits.max_plane_px;
-        return Err(Fault::TooLarge(format!("{width} x {height} pixels, at most {most} in all are read")));
+        return Err(Fault::TooLarge(format!(
+            "{width} x {height} pixels, at most {most} in all are read"
+        )));
     }
     if samples > u64::from(limits.max_planes) {
         let most = limits.max_planes;
-        return Err(Fault::TooLarge(format!("{samples} samples or planes a pixel, at most {most} are read")));
+        return Err(Fault::TooLarge(format!(
+            "{samples} samples or planes a pixel, at most {most} are read"
+        )));
     }
     if pixels.saturating_mul(samples) > limits.max_samples {
         let most = limits.max_samples;
@@ -118,7 +126,10 @@ mod tests {
             (10_000, 10_000, 3, "3 planes"),
         ] {
             let fault = check_size(width, height, samples, &limits).unwrap_err();
-            assert!(format!("{fault:?}").contains(words), "{fault:?} should name {words}");
+            assert!(
+                format!("{fault:?}").contains(words),
+                "{fault:?} should name {words}"
+            );
         }
     }
 

@@ -80,7 +80,10 @@ pub(super) fn count_blocks(
             let units = width.div_ceil(8 * most_h) * height.div_ceil(8 * most_v);
             let each = |component| -> (&ScanComponent, usize) {
                 let component: &ScanComponent = component;
-                (component, usize::from(component.horizontal) * usize::from(component.vertical))
+                (
+                    component,
+                    usize::from(component.horizontal) * usize::from(component.vertical),
+                )
             };
             (units, components.iter().map(each).collect())
         }
@@ -109,7 +112,9 @@ enum Stop {
 impl Stop {
     fn fault(self, unit: usize, n_units: usize) -> Fault {
         match self {
-            Self::NoBits => Fault::EndsEarly(format!("the compressed pixels stop after {unit} of {n_units} blocks")),
+            Self::NoBits => Fault::EndsEarly(format!(
+                "the compressed pixels stop after {unit} of {n_units} blocks"
+            )),
             Self::NoCode => Fault::Damaged(format!("block {unit} of {n_units} has an invalid code")),
         }
     }
@@ -137,7 +142,11 @@ fn skip_block(bits: &mut Bits, component: &ScanComponent) -> Result<(), Stop> {
         }
     }
     // A run may not lead beyond the 64th coefficient.
-    if coefficient > 64 { Err(Stop::NoCode) } else { Ok(()) }
+    if coefficient > 64 {
+        Err(Stop::NoCode)
+    } else {
+        Ok(())
+    }
 }
 
 /// The bits of a scan, without stuffed zeros, up to a marker.
@@ -151,7 +160,12 @@ struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, buffer: 0, n: 0 }
+        Self {
+            bytes,
+            at: 0,
+            buffer: 0,
+            n: 0,
+        }
     }
 
     fn refill(&mut self) {
@@ -207,7 +221,9 @@ impl<'a> Bits<'a> {
         // More than padding left means that the blocks and the markers disagree.
         self.refill();
         if self.n >= 8 {
-            return Err(Fault::Damaged(format!("no restart marker before block {unit} of {n_units}")));
+            return Err(Fault::Damaged(format!(
+                "no restart marker before block {unit} of {n_units}"
+            )));
         }
         (self.buffer, self.n) = (0, 0);
         match (self.bytes.get(self.at), self.bytes.get(self.at + 1)) {
@@ -215,7 +231,9 @@ impl<'a> Bits<'a> {
                 self.at += 2;
                 Ok(())
             }
-            (Some(_), Some(_)) => Err(Fault::Damaged(format!("no restart marker before block {unit} of {n_units}"))),
+            (Some(_), Some(_)) => Err(Fault::Damaged(format!(
+                "no restart marker before block {unit} of {n_units}"
+            ))),
             _ => Err(Stop::NoBits.fault(unit, n_units)),
         }
     }

@@ -50,18 +50,27 @@ pub(super) fn decode(bytes: &[u8], limits: &ReadLimits) -> Result<RawImage, Faul
 }
 
 /// Decodes a JPEG stream, of a file or of a TIFF strip. Every block must be in the stream: nothing is filled with gray.
-pub(super) fn decode_stream(bytes: &[u8], components: Components, limits: &ReadLimits) -> Result<Decoded, Fault> {
+pub(super) fn decode_stream(
+    bytes: &[u8],
+    components: Components,
+    limits: &ReadLimits,
+) -> Result<Decoded, Fault> {
     let frame = markers::check(bytes, limits)?;
     let mut warnings = Vec::new();
     if let Some(orientation) = frame.orientation.filter(|&orientation| orientation != 1) {
-        warnings.push(format!("orientation {orientation} is noted; pixels are read as stored, not turned"));
+        warnings.push(format!(
+            "orientation {orientation} is noted; pixels are read as stored, not turned"
+        ));
     }
     // The decoder wants the marker; whether all blocks are there was checked without it.
     let completed;
     let bytes = if frame.has_end_marker {
         bytes
     } else if frame.is_progressive {
-        let what = format!("the file has {} bytes and no end marker, and a progressive image needs all its scans", bytes.len());
+        let what = format!(
+            "the file has {} bytes and no end marker, and a progressive image needs all its scans",
+            bytes.len()
+        );
         return Err(Fault::EndsEarly(what));
     } else {
         warnings.push("the file ends early: its end marker is missing, all pixels are there".to_owned());
@@ -79,7 +88,9 @@ pub(super) fn decode_stream(bytes: &[u8], components: Components, limits: &ReadL
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(colors);
-    let damaged = |error: zune_jpeg::errors::DecodeErrors| Fault::Damaged(format!("the pixels cannot be decoded: {error:?}"));
+    let damaged = |error: zune_jpeg::errors::DecodeErrors| {
+        Fault::Damaged(format!("the pixels cannot be decoded: {error:?}"))
+    };
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let pixels = decoder.decode().map_err(damaged)?;
     let (width, height) = (u32::from(frame.width), u32::from(frame.height));
@@ -89,5 +100,11 @@ pub(super) fn decode_stream(bytes: &[u8], components: Components, limits: &ReadL
             pixels.len()
         )));
     }
-    Ok(Decoded { width, height, samples: n_samples, pixels, warnings })
+    Ok(Decoded {
+        width,
+        height,
+        samples: n_samples,
+        pixels,
+        warnings,
+    })
 }

@@ -58,12 +58,23 @@ impl Header {
             return (1 + self.row_bytes(self.width)) * u64::from(self.height);
         }
         // First column, first row, column step and row step of the seven passes of Adam7.
-        const PASSES: [(u32, u32, u32, u32); 7] =
-            [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
+        const PASSES: [(u32, u32, u32, u32); 7] = [
+            (0, 0, 8, 8),
+            (4, 0, 8, 8),
+            (0, 4, 4, 8),
+            (2, 0, 4, 4),
+            (0, 2, 2, 4),
+            (1, 0, 2, 2),
+            (0, 1, 1, 2),
+        ];
         let pass_bytes = |&(x, y, dx, dy): &(u32, u32, u32, u32)| {
             let columns = self.width.saturating_sub(x).div_ceil(dx);
             let rows = self.height.saturating_sub(y).div_ceil(dy);
-            if columns == 0 { 0 } else { (1 + self.row_bytes(columns)) * u64::from(rows) }
+            if columns == 0 {
+                0
+            } else {
+                (1 + self.row_bytes(columns)) * u64::from(rows)
+            }
         };
         PASSES.iter().map(pass_bytes).sum()
     }
@@ -94,7 +105,10 @@ pub(super) fn check<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<Chunks<'
     let mut at = 8;
     let (name, content, next) = chunk_at(bytes, at)?;
     if name != b"IHDR" {
-        return Err(Fault::Damaged(format!("the first chunk is {} and not IHDR", printable(name))));
+        return Err(Fault::Damaged(format!(
+            "the first chunk is {} and not IHDR",
+            printable(name)
+        )));
     }
     let mut chunks = Chunks {
         header: header(content, limits)?,
@@ -130,7 +144,9 @@ pub(super) fn check<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<Chunks<'
     // An empty IEND, whatever the file's own one looks like.
     chunks.critical.extend(b"\0\0\0\0IEND\xae\x42\x60\x82");
     if chunks.header.color == Color::Palette && chunks.palette.is_empty() {
-        return Err(Fault::Damaged("the colors are palette entries and there is no palette".to_owned()));
+        return Err(Fault::Damaged(
+            "the colors are palette entries and there is no palette".to_owned(),
+        ));
     }
     chunks.has_surplus = check_pixel_stream(&pixel_chunks, chunks.header.stream_bytes())?;
     Ok(chunks)
@@ -138,23 +154,37 @@ pub(super) fn check<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<Chunks<'
 
 /// Name and content of the chunk at `at`, and where the next one begins. Checksums of ancillary chunks do not matter.
 fn chunk_at(bytes: &[u8], at: usize) -> Result<(&[u8; 4], &[u8], usize), Fault> {
-    let cut = || Fault::EndsEarly(format!("the file has {} bytes and no end marker (IEND)", bytes.len()));
+    let cut = || {
+        Fault::EndsEarly(format!(
+            "the file has {} bytes and no end marker (IEND)",
+            bytes.len()
+        ))
+    };
     let rest = bytes.get(at..).ok_or_else(cut)?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
     let (name, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
     if !name.iter().all(u8::is_ascii_alphabetic) {
-        return Err(Fault::Damaged(format!("at byte {at} a chunk name should stand, not {}", printable(name))));
+        return Err(Fault::Damaged(format!(
+            "at byte {at} a chunk name should stand, not {}",
+            printable(name)
+        )));
     }
     let length = u32::from_be_bytes(*length) as usize;
     let content = rest.get(..length).ok_or_else(cut)?;
-    let checksum = rest.get(length..).and_then(<[u8]>::first_chunk::<4>).ok_or_else(cut)?;
+    let checksum = rest
+        .get(length..)
+        .and_then(<[u8]>::first_chunk::<4>)
+        .ok_or_else(cut)?;
     let is_critical = name.first().is_some_and(u8::is_ascii_uppercase);
     if is_critical {
         let mut crc = Crc::new();
         crc.update(name);
         crc.update(content);
         if crc.sum() != u32::from_be_bytes(*checksum) {
-            return Err(Fault::Damaged(format!("the checksum of chunk {} at byte {at} is wrong", printable(name))));
+            return Err(Fault::Damaged(format!(
+                "the checksum of chunk {} at byte {at} is wrong",
+                printable(name)
+            )));
         }
     }
     Ok((name, content, at + CHUNK_FRAME + length))
@@ -165,8 +195,26 @@ fn printable(name: &[u8]) -> String {
 }
 
 fn header(content: &[u8], limits: &ReadLimits) -> Result<Header, Fault> {
-    let &[a, b, c, d, e, f, g, h, depth, color, compression, filter, interlace] = content else {
-        return Err(Fault::Damaged(format!("the header (IHDR) has {} bytes instead of 13", content.len())));
+    let &[
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        depth,
+        color,
+        compression,
+        filter,
+        interlace,
+    ] = content
+    else {
+        return Err(Fault::Damaged(format!(
+            "the header (IHDR) has {} bytes instead of 13",
+            content.len()
+        )));
     };
     let (width, height) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
     let (color, depths): (Color, &[u8]) = match color {
@@ -175,18 +223,35 @@ fn header(content: &[u8], limits: &ReadLimits) -> Result<Header, Fault> {
         3 => (Color::Palette, &[1, 2, 4, 8]),
         4 => (Color::GrayAlpha, &[8, 16]),
         6 => (Color::Rgba, &[8, 16]),
-        other => return Err(Fault::Damaged(format!("the header names color type {other}, which PNG does not have"))),
+        other => {
+            return Err(Fault::Damaged(format!(
+                "the header names color type {other}, which PNG does not have"
+            )));
+        }
     };
     if !depths.contains(&depth) {
-        return Err(Fault::Damaged(format!("the header names bit depth {depth}, which PNG does not have for {color:?}")));
+        return Err(Fault::Damaged(format!(
+            "the header names bit depth {depth}, which PNG does not have for {color:?}"
+        )));
     }
     if compression != 0 || filter != 0 || interlace > 1 {
         return Err(Fault::Damaged(format!(
             "the header names compression {compression}, filter {filter}, interlace {interlace}, which PNG does not have"
         )));
     }
-    check_size(u64::from(width), u64::from(height), color.samples() as u64, limits)?;
-    Ok(Header { width, height, depth: u16::from(depth), color, interlaced: interlace == 1 })
+    check_size(
+        u64::from(width),
+        u64::from(height),
+        color.samples() as u64,
+        limits,
+    )?;
+    Ok(Header {
+        width,
+        height,
+        depth: u16::from(depth),
+        color,
+        interlaced: interlace == 1,
+    })
 }
 
 /// Inflates the pixel stream into nothing: it must hold `expected` bytes and end with the right checksum.
@@ -201,14 +266,18 @@ fn check_pixel_stream(pixel_chunks: &[&[u8]], expected: u64) -> Result<bool, Fau
             let (consumed, produced) = (inflater.total_in(), inflater.total_out());
             let status = inflater
                 .decompress(rest, &mut sink, FlushDecompress::None)
-                .map_err(|_| Fault::Damaged("the compressed pixels or their checksum are wrong".to_owned()))?;
+                .map_err(|_| {
+                    Fault::Damaged("the compressed pixels or their checksum are wrong".to_owned())
+                })?;
             if inflater.total_out() > expected {
                 return Ok(true);
             }
             if status == Status::StreamEnd {
                 let found = inflater.total_out();
                 if found < expected {
-                    return Err(Fault::Damaged(format!("the pixel stream holds {found} of {expected} bytes")));
+                    return Err(Fault::Damaged(format!(
+                        "the pixel stream holds {found} of {expected} bytes"
+                    )));
                 }
                 return Ok(false);
             }
@@ -220,7 +289,9 @@ fn check_pixel_stream(pixel_chunks: &[&[u8]], expected: u64) -> Result<bool, Fau
         }
     }
     let found = inflater.total_out();
-    Err(Fault::EndsEarly(format!("the pixel stream stops after {found} of {expected} bytes, without its end mark")))
+    Err(Fault::EndsEarly(format!(
+        "the pixel stream stops after {found} of {expected} bytes, without its end mark"
+    )))
 }
 
 #[cfg(test)]
@@ -229,7 +300,13 @@ mod tests {
 
     #[test]
     fn the_pixel_stream_of_adam7_has_a_filter_byte_for_every_row_of_every_pass() {
-        let mut header = Header { width: 8, height: 8, depth: 8, color: Color::Gray, interlaced: true };
+        let mut header = Header {
+            width: 8,
+            height: 8,
+            depth: 8,
+            color: Color::Gray,
+            interlaced: true,
+        };
         // 64 samples and 1 + 1 + 1 + 2 + 2 + 4 + 4 rows.
         assert_eq!(header.stream_bytes(), 64 + 15);
         header.width = 1;

@@ -20,7 +20,10 @@ pub(super) struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     fn exactly(bytes: impl Into<Cow<'a, [u8]>>, has_surplus: bool) -> Self {
-        Self { bytes: bytes.into(), has_surplus }
+        Self {
+            bytes: bytes.into(),
+            has_surplus,
+        }
     }
 }
 
@@ -40,10 +43,13 @@ pub(super) fn read<'a>(
     };
     let stored = source.slice(offset, count).ok_or_else(|| {
         let len = source.bytes.len();
-        Fault::EndsEarly(format!("{what} {index} is said to be {count} bytes at offset {offset}, the file has {len} bytes"))
+        Fault::EndsEarly(format!(
+            "{what} {index} is said to be {count} bytes at offset {offset}, the file has {len} bytes"
+        ))
     })?;
     let row_bytes = page.chunk_row_bytes();
-    let n = usize::try_from(row_bytes * u64::from(rows)).map_err(|_| Fault::TooLarge(format!("{what} {index}")))?;
+    let n = usize::try_from(row_bytes * u64::from(rows))
+        .map_err(|_| Fault::TooLarge(format!("{what} {index}")))?;
     let place = |fault: Fault| match fault {
         Fault::EndsEarly(reason) => Fault::EndsEarly(format!("{what} {index}: {reason}")),
         Fault::Damaged(reason) => Fault::Damaged(format!("{what} {index}: {reason}")),
@@ -53,7 +59,10 @@ pub(super) fn read<'a>(
         Compression::None => {
             let needed = stored.get(..n).ok_or_else(|| place(too_short(stored.len(), n)))?;
             // A few bytes more are padding, a row more is not.
-            Ok(Chunk::exactly(needed, stored.len() as u64 >= n as u64 + row_bytes.max(4)))
+            Ok(Chunk::exactly(
+                needed,
+                stored.len() as u64 >= n as u64 + row_bytes.max(4),
+            ))
         }
         Compression::Deflate => inflate(stored, n).map_err(place),
         Compression::Lzw => lzw(stored, n).map_err(place),
@@ -77,17 +86,25 @@ fn inflate(stored: &[u8], n: usize) -> Result<Chunk<'static>, Fault> {
     loop {
         let (used, made) = (inflater.total_in() as usize, inflater.total_out() as usize);
         let input = stored.get(used..).unwrap_or_default();
-        let output = if made < n { bytes.get_mut(made..).unwrap_or_default() } else { &mut beyond };
+        let output = if made < n {
+            bytes.get_mut(made..).unwrap_or_default()
+        } else {
+            &mut beyond
+        };
         let status = inflater
             .decompress(input, output, FlushDecompress::None)
-            .map_err(|_| Fault::Damaged("the deflate stream has an invalid code or a wrong checksum".to_owned()))?;
+            .map_err(|_| {
+                Fault::Damaged("the deflate stream has an invalid code or a wrong checksum".to_owned())
+            })?;
         let found = inflater.total_out() as usize;
         if found > n {
             return Ok(Chunk::exactly(bytes, true));
         }
         if status == Status::StreamEnd {
             if found < n {
-                return Err(Fault::Damaged(format!("the deflate stream holds {found} of {n} bytes")));
+                return Err(Fault::Damaged(format!(
+                    "the deflate stream holds {found} of {n} bytes"
+                )));
             }
             return Ok(Chunk::exactly(bytes, false));
         }
@@ -105,7 +122,11 @@ fn lzw(stored: &[u8], n: usize) -> Result<Chunk<'static>, Fault> {
     let (mut used, mut made) = (0, 0);
     loop {
         let input = stored.get(used..).unwrap_or_default();
-        let output = if made < n { bytes.get_mut(made..).unwrap_or_default() } else { &mut beyond };
+        let output = if made < n {
+            bytes.get_mut(made..).unwrap_or_default()
+        } else {
+            &mut beyond
+        };
         let result = decoder.decode_bytes(input, output);
         used += result.consumed_in;
         made += result.consumed_out;
@@ -114,11 +135,15 @@ fn lzw(stored: &[u8], n: usize) -> Result<Chunk<'static>, Fault> {
         }
         match result.status {
             // After the last pixel it does not matter what comes instead of the end code.
-            _ if made == n && (result.consumed_in == 0 || result.status.is_err()) => return Ok(Chunk::exactly(bytes, false)),
+            _ if made == n && (result.consumed_in == 0 || result.status.is_err()) => {
+                return Ok(Chunk::exactly(bytes, false));
+            }
             Err(_) => return Err(Fault::Damaged("the LZW stream has an invalid code".to_owned())),
             Ok(LzwStatus::Done) if made < n => return Err(too_short(made, n)),
             Ok(LzwStatus::Done) => return Ok(Chunk::exactly(bytes, false)),
-            Ok(LzwStatus::NoProgress | LzwStatus::Ok) if result.consumed_in == 0 && result.consumed_out == 0 => {
+            Ok(LzwStatus::NoProgress | LzwStatus::Ok)
+                if result.consumed_in == 0 && result.consumed_out == 0 =>
+            {
                 return Err(too_short(made, n));
             }
             Ok(_) => {}
@@ -135,8 +160,9 @@ fn packbits(stored: &[u8], n: usize) -> Result<Chunk<'static>, Fault> {
         rest = match control {
             128 => after,
             0..=127 => {
-                let (literal, after) =
-                    after.split_at_checked(usize::from(control) + 1).ok_or_else(|| too_short(bytes.len(), n))?;
+                let (literal, after) = after
+                    .split_at_checked(usize::from(control) + 1)
+                    .ok_or_else(|| too_short(bytes.len(), n))?;
                 bytes.extend(literal);
                 after
             }
@@ -198,7 +224,10 @@ mod tests {
         let chunk = packbits(packed, bytes.len()).unwrap();
         assert_eq!(chunk.bytes.as_ref(), bytes);
         assert!(!chunk.has_surplus);
-        assert!(packbits(b"\x80\x80\x7f", 1).is_err(), "a literal run without its bytes");
+        assert!(
+            packbits(b"\x80\x80\x7f", 1).is_err(),
+            "a literal run without its bytes"
+        );
     }
 
     #[test]

@@ -20,7 +20,11 @@ impl<'a> Source<'a> {
     pub(super) fn number(&self, at: u64, n: usize) -> Option<u64> {
         let part = self.slice(at, n as u64)?;
         let fold = |number: u64, &byte: &u8| number << 8 | u64::from(byte);
-        Some(if self.big_endian { part.iter().fold(0, fold) } else { part.iter().rev().fold(0, fold) })
+        Some(if self.big_endian {
+            part.iter().fold(0, fold)
+        } else {
+            part.iter().rev().fold(0, fold)
+        })
     }
 
     /// `n` bytes at `at`; `None` where they are not all in the file.
@@ -157,37 +161,61 @@ impl Directory {
 
     /// All values of an unsigned tag; `None` where the tag is missing.
     pub(super) fn numbers(&self, source: &Source, tag: u16) -> Result<Option<Vec<u64>>, Fault> {
-        let Some(entry) = self.entry(tag) else { return Ok(None) };
+        let Some(entry) = self.entry(tag) else {
+            return Ok(None);
+        };
         let (name, Entry { kind, count, .. }) = (tag::name(tag), *entry);
         let n = unsigned_bytes(kind)
             .ok_or_else(|| Fault::Damaged(format!("tag {name} has type {kind}, which is no whole number")))?;
         if count == 0 {
             return Err(Fault::Damaged(format!("tag {name} has no value")));
         }
-        let bytes = (count <= MOST_VALUES).then(|| source.slice(entry.at, count * n as u64)).flatten();
+        let bytes = (count <= MOST_VALUES)
+            .then(|| source.slice(entry.at, count * n as u64))
+            .flatten();
         let bytes = bytes.ok_or_else(|| {
             let len = source.len();
-            Fault::EndsEarly(format!("tag {name} says it has {count} values, the file has {len} bytes"))
+            Fault::EndsEarly(format!(
+                "tag {name} says it has {count} values, the file has {len} bytes"
+            ))
         })?;
         let fold = |number: u64, &byte: &u8| number << 8 | u64::from(byte);
         let value = |part: &[u8]| {
-            if source.big_endian { part.iter().fold(0, fold) } else { part.iter().rev().fold(0, fold) }
+            if source.big_endian {
+                part.iter().fold(0, fold)
+            } else {
+                part.iter().rev().fold(0, fold)
+            }
         };
         Ok(Some(bytes.chunks_exact(n).map(value).collect()))
     }
 
     /// The first value of an unsigned tag; `None` where the tag is missing.
     pub(super) fn number(&self, source: &Source, tag: u16) -> Result<Option<u64>, Fault> {
-        let Some(entry) = self.entry(tag) else { return Ok(None) };
+        let Some(entry) = self.entry(tag) else {
+            return Ok(None);
+        };
         // Only one value is wanted, whatever the count says.
-        let one = Self { entries: vec![Entry { count: entry.count.min(1), ..*entry }], extent: self.extent };
-        Ok(one.numbers(source, tag)?.and_then(|values| values.first().copied()))
+        let one = Self {
+            entries: vec![Entry {
+                count: entry.count.min(1),
+                ..*entry
+            }],
+            extent: self.extent,
+        };
+        Ok(one
+            .numbers(source, tag)?
+            .and_then(|values| values.first().copied()))
     }
 
     /// The text of a tag: `None` where it is missing, an error text where it is not in the file.
     pub(super) fn text(&self, source: &Source, tag: u16) -> Option<Result<String, String>> {
         let entry = self.entry(tag)?;
-        let bytes = if matches!(entry.kind, 1 | 2 | 7) { source.slice(entry.at, entry.count) } else { None };
+        let bytes = if matches!(entry.kind, 1 | 2 | 7) {
+            source.slice(entry.at, entry.count)
+        } else {
+            None
+        };
         Some(match bytes {
             Some(bytes) => {
                 let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
@@ -209,24 +237,41 @@ impl Directory {
 
     /// The first value of a rational tag, if it is finite and above 0.
     pub(super) fn rational(&self, source: &Source, tag: u16) -> Option<f64> {
-        let entry = self.entry(tag).filter(|entry| entry.kind == 5 && entry.count > 0)?;
-        let (above, below) = (source.number(entry.at, 4)?, source.number(entry.at.checked_add(4)?, 4)?);
+        let entry = self
+            .entry(tag)
+            .filter(|entry| entry.kind == 5 && entry.count > 0)?;
+        let (above, below) = (
+            source.number(entry.at, 4)?,
+            source.number(entry.at.checked_add(4)?, 4)?,
+        );
         let value = above as f64 / below as f64;
         (value.is_finite() && value > 0.0).then_some(value)
     }
 }
 
 /// Reads the header and the whole chain of directories.
-pub(super) fn directories<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<(Source<'a>, Vec<Directory>), Fault> {
+pub(super) fn directories<'a>(
+    bytes: &'a [u8],
+    limits: &ReadLimits,
+) -> Result<(Source<'a>, Vec<Directory>), Fault> {
     let len = bytes.len();
     let in_header = || Fault::EndsEarly(format!("the file has {len} bytes, fewer than its header"));
-    let mut source = Source { bytes, big_endian: bytes.starts_with(b"MM"), big_tiff: false };
+    let mut source = Source {
+        bytes,
+        big_endian: bytes.starts_with(b"MM"),
+        big_tiff: false,
+    };
     let version = source.number(2, 2).ok_or_else(in_header)?;
     source.big_tiff = version == 43;
     if source.big_tiff {
-        let (size, zero) = (source.number(4, 2).ok_or_else(in_header)?, source.number(6, 2).ok_or_else(in_header)?);
+        let (size, zero) = (
+            source.number(4, 2).ok_or_else(in_header)?,
+            source.number(6, 2).ok_or_else(in_header)?,
+        );
         if size != 8 || zero != 0 {
-            return Err(Fault::Damaged(format!("the BigTIFF header names {size}-byte offsets, only 8 are defined")));
+            return Err(Fault::Damaged(format!(
+                "the BigTIFF header names {size}-byte offsets, only 8 are defined"
+            )));
         }
     }
     let (first, n) = if source.big_tiff { (8, 8) } else { (4, 4) };
@@ -235,17 +280,24 @@ pub(super) fn directories<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<(S
     let mut pages: Vec<Directory> = Vec::new();
     while at != 0 {
         if !seen.insert(at) {
-            return Err(Fault::Damaged(format!("the directories form a loop: the one at byte {at} comes again")));
+            return Err(Fault::Damaged(format!(
+                "the directories form a loop: the one at byte {at} comes again"
+            )));
         }
         if pages.len() as u64 >= u64::from(limits.max_planes) {
-            return Err(Fault::TooLarge(format!("more than {} pages, at most so many are read", limits.max_planes)));
+            return Err(Fault::TooLarge(format!(
+                "more than {} pages, at most so many are read",
+                limits.max_planes
+            )));
         }
         let (page, next) = directory(&source, at)?;
         pages.push(page);
         at = next;
     }
     if pages.is_empty() {
-        return Err(Fault::Damaged("it holds no image (the offset of the first directory is 0)".to_owned()));
+        return Err(Fault::Damaged(
+            "it holds no image (the offset of the first directory is 0)".to_owned(),
+        ));
     }
     Ok((source, pages))
 }
@@ -254,13 +306,22 @@ pub(super) fn directories<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<(S
 fn directory(source: &Source, at: u64) -> Result<(Directory, u64), Fault> {
     let len = source.len();
     if at >= len {
-        return Err(Fault::EndsEarly(format!("a directory is said to be at offset {at}, the file has {len} bytes")));
+        return Err(Fault::EndsEarly(format!(
+            "a directory is said to be at offset {at}, the file has {len} bytes"
+        )));
     }
-    let cut = || Fault::EndsEarly(format!("the directory at offset {at} is not complete in the {len} bytes of the file"));
+    let cut = || {
+        Fault::EndsEarly(format!(
+            "the directory at offset {at} is not complete in the {len} bytes of the file"
+        ))
+    };
     let (count_bytes, entry_bytes, word) = if source.big_tiff { (8, 20, 8) } else { (2, 12, 4) };
     let n = source.number(at, count_bytes).ok_or_else(cut)?;
     let start = at.checked_add(count_bytes as u64).ok_or_else(cut)?;
-    let end = n.checked_mul(entry_bytes).and_then(|bytes| start.checked_add(bytes)).ok_or_else(cut)?;
+    let end = n
+        .checked_mul(entry_bytes)
+        .and_then(|bytes| start.checked_add(bytes))
+        .ok_or_else(cut)?;
     let next = source.number(end, word).ok_or_else(cut)?;
     let mut entries = Vec::new();
     for index in 0..n {
@@ -268,9 +329,21 @@ fn directory(source: &Source, at: u64) -> Result<(Directory, u64), Fault> {
         let number = |at: u64, n: usize| source.number(entry_at + at, n).ok_or_else(cut);
         let (tag, kind, count) = (number(0, 2)? as u16, number(2, 2)? as u16, number(4, word)?);
         let value_at = entry_at + 4 + word as u64;
-        let is_inside = count.checked_mul(type_bytes(kind)).is_some_and(|bytes| bytes <= word as u64);
-        let at = if is_inside { value_at } else { source.number(value_at, word).ok_or_else(cut)? };
+        let is_inside = count
+            .checked_mul(type_bytes(kind))
+            .is_some_and(|bytes| bytes <= word as u64);
+        let at = if is_inside {
+            value_at
+        } else {
+            source.number(value_at, word).ok_or_else(cut)?
+        };
         entries.push(Entry { tag, kind, count, at });
     }
-    Ok((Directory { entries, extent: (at, end + word as u64) }, next))
+    Ok((
+        Directory {
+            entries,
+            extent: (at, end + word as u64),
+        },
+        next,
+    ))
 }

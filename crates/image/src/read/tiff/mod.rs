@@ -22,7 +22,12 @@ use super::raw::{Purpose, RawImage, Samples, plausible_pixel_size, unsigned_rang
 use super::{ImageFormat, ReadLimits};
 
 /// Decodes a TIFF or BigTIFF: one page, or the pages of a stack whose description says what they are.
-pub(super) fn decode(bytes: &[u8], path: &Path, limits: &ReadLimits, purpose: Purpose) -> Result<RawImage, Fault> {
+pub(super) fn decode(
+    bytes: &[u8],
+    path: &Path,
+    limits: &ReadLimits,
+    purpose: Purpose,
+) -> Result<RawImage, Fault> {
     let (source, directories) = directory::directories(bytes, limits)?;
     let Some(directory) = directories.first() else {
         return Err(Fault::Damaged("it holds no image".to_owned()));
@@ -38,17 +43,26 @@ pub(super) fn decode(bytes: &[u8], path: &Path, limits: &ReadLimits, purpose: Pu
     image.is_lossy = page.compression == Compression::Jpeg;
     image.channel_names = stack.channel_names.clone();
     image.axes = stack.axes;
-    image.pixel_size_um = stack.pixel_size_um.or_else(|| pixel_size(&source, directory, stack.unit_um));
+    image.pixel_size_um = stack
+        .pixel_size_um
+        .or_else(|| pixel_size(&source, directory, stack.unit_um));
     image.warnings.extend(stack.warnings.iter().cloned());
-    if let Some(orientation) = directory.number(&source, tag::ORIENTATION)?.filter(|&orientation| orientation != 1) {
-        image.warnings.push(format!("orientation {orientation} is noted; pixels are read as stored, not turned"));
+    if let Some(orientation) = directory
+        .number(&source, tag::ORIENTATION)?
+        .filter(|&orientation| orientation != 1)
+    {
+        image.warnings.push(format!(
+            "orientation {orientation} is noted; pixels are read as stored, not turned"
+        ));
     }
     let mut is_rgb = false;
     for (directory, page) in pages(&source, &directories, page, &stack, limits)? {
         warn_of_overlap(&source, &directories, &page, &mut image.warnings);
         let (planes, has_surplus) = samples::decode(&source, directory, &page, limits)?;
         if has_surplus {
-            image.warnings.push("a strip or tile holds more data than its pixels need; the surplus is ignored".to_owned());
+            image.warnings.push(
+                "a strip or tile holds more data than its pixels need; the surplus is ignored".to_owned(),
+            );
         }
         image.warnings.extend(page.warnings.iter().cloned());
         is_rgb = interpret(&page, planes, purpose, &mut image);
@@ -85,21 +99,50 @@ fn pages<'a>(
 ) -> Result<Vec<(&'a Directory, Page)>, Fault> {
     let mut pages = Vec::new();
     if let Some(offsets) = &stack.contiguous {
-        let Some(directory) = directories.first() else { return Ok(pages) };
+        let Some(directory) = directories.first() else {
+            return Ok(pages);
+        };
         let plane_bytes = first.chunk_row_bytes() * u64::from(first.height);
         for &offset in offsets {
-            let (chunk, offsets, byte_counts) = ((first.width, first.height), vec![offset], vec![plane_bytes]);
-            pages.push((directory, Page { chunk, offsets, byte_counts, ..first.clone() }));
+            let (chunk, offsets, byte_counts) =
+                ((first.width, first.height), vec![offset], vec![plane_bytes]);
+            pages.push((
+                directory,
+                Page {
+                    chunk,
+                    offsets,
+                    byte_counts,
+                    ..first.clone()
+                },
+            ));
         }
         return Ok(pages);
     }
     for &index in &stack.pages {
-        let Some(directory) = directories.get(index) else { continue };
-        let page = if index == 0 { first.clone() } else { page::page(source, directory, limits)? };
-        let alike = |page: &Page| (page.width, page.height, page.bits, page.kind, page.samples, page.photometric);
+        let Some(directory) = directories.get(index) else {
+            continue;
+        };
+        let page = if index == 0 {
+            first.clone()
+        } else {
+            page::page(source, directory, limits)?
+        };
+        let alike = |page: &Page| {
+            (
+                page.width,
+                page.height,
+                page.bits,
+                page.kind,
+                page.samples,
+                page.photometric,
+            )
+        };
         if alike(&page) != alike(&first) {
             return Err(Fault::Unsupported(
-                format!("a stack whose page {} differs from the first in size or kind", index + 1),
+                format!(
+                    "a stack whose page {} differs from the first in size or kind",
+                    index + 1
+                ),
                 "save pages of one kind",
             ));
         }
@@ -110,11 +153,19 @@ fn pages<'a>(
 
 /// Adds the planes of a page, without alpha and with bright as large; returns whether they are red, green and blue.
 fn interpret(page: &Page, planes: Vec<Samples>, purpose: Purpose, image: &mut RawImage) -> bool {
-    let colors = if matches!(page.photometric, Photometric::Rgb | Photometric::JpegColor) { 3 } else { 1 };
+    let colors = if matches!(page.photometric, Photometric::Rgb | Photometric::JpegColor) {
+        3
+    } else {
+        1
+    };
     let top = unsigned_range(page.bits);
     let mut kept = 0;
     for (index, mut plane) in planes.into_iter().enumerate() {
-        let is_alpha = index >= colors && page.extra_samples.get(index - colors).is_some_and(|&kind| matches!(kind, 1 | 2));
+        let is_alpha = index >= colors
+            && page
+                .extra_samples
+                .get(index - colors)
+                .is_some_and(|&kind| matches!(kind, 1 | 2));
         if is_alpha {
             let is_opaque = match &plane {
                 Samples::Unsigned(values) => values.iter().all(|&value| f64::from(value) == top),
@@ -122,7 +173,10 @@ fn interpret(page: &Page, planes: Vec<Samples>, purpose: Purpose, image: &mut Ra
                 Samples::Float(values) => values.iter().all(|&value| value == 1.0),
             };
             if !is_opaque {
-                image.warnings.push("the alpha channel is not opaque; it is dropped and nothing is multiplied by it".to_owned());
+                image.warnings.push(
+                    "the alpha channel is not opaque; it is dropped and nothing is multiplied by it"
+                        .to_owned(),
+                );
             }
             continue;
         }
@@ -132,14 +186,17 @@ fn interpret(page: &Page, planes: Vec<Samples>, purpose: Purpose, image: &mut Ra
                     values.iter_mut().for_each(|value| *value = top as u32 - *value);
                     "the file is WhiteIsZero; it is inverted so that bright is large".to_owned()
                 }
-                _ => "the file is WhiteIsZero; its samples have no top to invert at and are read as they are".to_owned(),
+                _ => "the file is WhiteIsZero; its samples have no top to invert at and are read as they are"
+                    .to_owned(),
             });
         }
         kept += 1;
         image.planes.push(plane);
     }
     if page.photometric == Photometric::Palette && purpose == Purpose::Intensities {
-        image.warnings.push("the file has a palette (lookup table); the indices are taken as intensities".to_owned());
+        image
+            .warnings
+            .push("the file has a palette (lookup table); the indices are taken as intensities".to_owned());
     }
     colors == 3 && kept == 3
 }
@@ -156,7 +213,9 @@ fn use_max_sample_value(
     if *kind != SampleKind::Unsigned || image.bits <= 8 {
         return Ok(());
     }
-    let Some(most) = directory.number(source, tag::MAX_SAMPLE_VALUE)? else { return Ok(()) };
+    let Some(most) = directory.number(source, tag::MAX_SAMPLE_VALUE)? else {
+        return Ok(());
+    };
     if !(most + 1).is_power_of_two() || !(255..unsigned_range(image.bits) as u64).contains(&most) {
         return Ok(());
     }
@@ -166,7 +225,9 @@ fn use_max_sample_value(
     };
     match image.planes.iter().map(above).sum::<usize>() {
         0 => image.full_scale = Some(most as f64),
-        n => image.warnings.push(format!("MaxSampleValue says {most} and {n} samples are above it; it is ignored")),
+        n => image.warnings.push(format!(
+            "MaxSampleValue says {most} and {n} samples are above it; it is ignored"
+        )),
     }
     Ok(())
 }
@@ -174,7 +235,14 @@ fn use_max_sample_value(
 /// Size of a pixel in µm from XResolution; `unit_um` is the unit that ImageJ names.
 fn pixel_size(source: &Source, directory: &Directory, unit_um: Option<f64>) -> Option<f32> {
     let per_unit = directory.rational(source, tag::X_RESOLUTION)?;
-    let unit_um = match (unit_um, directory.number(source, tag::RESOLUTION_UNIT).ok().flatten().unwrap_or(2)) {
+    let unit_um = match (
+        unit_um,
+        directory
+            .number(source, tag::RESOLUTION_UNIT)
+            .ok()
+            .flatten()
+            .unwrap_or(2),
+    ) {
         (Some(um), _) => um,
         (None, 2) => 25_400.0,
         (None, 3) => 10_000.0,
@@ -191,8 +259,13 @@ fn warn_of_overlap(source: &Source, directories: &[Directory], page: &Page, warn
     for (index, (&offset, &count)) in page.offsets.iter().zip(&page.byte_counts).enumerate() {
         // The first taken range that ends behind the offset; ranges of directories do not overlap one another in sane files.
         let next = taken.partition_point(|&(_, end)| end <= offset);
-        if taken.get(next).is_some_and(|&(start, _)| start < offset.saturating_add(count)) {
-            warnings.push(format!("the pixels of strip or tile {index} overlap the header or a directory of the file"));
+        if taken
+            .get(next)
+            .is_some_and(|&(start, _)| start < offset.saturating_add(count))
+        {
+            warnings.push(format!(
+                "the pixels of strip or tile {index} overlap the header or a directory of the file"
+            ));
             return;
         }
     }

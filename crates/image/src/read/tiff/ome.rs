@@ -12,7 +12,8 @@ use crate::read::raw::plausible_pixel_size;
 /// Whether a description is meant as OME-XML.
 pub(super) fn is_ome(description: &str) -> bool {
     let start = description.trim_start();
-    (start.starts_with("<?xml") || start.starts_with('<')) && (start.contains("<OME") || start.contains(":OME"))
+    (start.starts_with("<?xml") || start.starts_with('<'))
+        && (start.contains("<OME") || start.contains(":OME"))
 }
 
 /// Which planes the pages are.
@@ -58,7 +59,11 @@ pub(super) fn read(description: &str, pages: Pages, path: &Path) -> Result<Ome, 
     let one_page = |why: String| {
         if pages.n == 1 {
             let warnings = vec![format!("{why}; channel name and pixel size are unknown")];
-            Ok(Ome { page_of_plane: vec![0], warnings, ..Ome::default() })
+            Ok(Ome {
+                page_of_plane: vec![0],
+                warnings,
+                ..Ome::default()
+            })
         } else {
             let hint = "export the file again as one OME-TIFF with its metadata";
             Err(Fault::Ambiguous(format!("{} pages, and {why}", pages.n), hint))
@@ -71,7 +76,9 @@ pub(super) fn read(description: &str, pages: Pages, path: &Path) -> Result<Ome, 
     };
     if let Some(companion) = elements.iter().find(|element| element.name == "BinaryOnly") {
         let name = companion.attribute("MetadataFile").unwrap_or("a companion file");
-        return one_page(format!("its OME metadata are in another file ({name}), which is not read"));
+        return one_page(format!(
+            "its OME metadata are in another file ({name}), which is not read"
+        ));
     }
     let mut images = images(&elements);
     let pixels = match (images.pop(), images.len()) {
@@ -85,22 +92,36 @@ pub(super) fn read(description: &str, pages: Pages, path: &Path) -> Result<Ome, 
     let is_set = check_files(&pixels, path)?;
     let [width, height, size_c, size_z, size_t] = pixels.size;
     // A channel of several samples (RGB) is one plane.
-    let declared: u64 = pixels.channels.iter().fold(0, |sum, (_, samples)| sum.saturating_add(*samples));
+    let declared: u64 = pixels
+        .channels
+        .iter()
+        .fold(0, |sum, (_, samples)| sum.saturating_add(*samples));
     let samples = (pages.samples as u64).max(1);
-    let mut c = if declared == size_c && declared > 0 { pixels.channels.len() as u64 } else { size_c };
+    let mut c = if declared == size_c && declared > 0 {
+        pixels.channels.len() as u64
+    } else {
+        size_c
+    };
     if c.saturating_mul(size_z).saturating_mul(size_t) != pages.n as u64 && c % samples == 0 {
         // Channels that are the samples of one page.
         c /= samples;
     }
     let n = c.saturating_mul(size_z).saturating_mul(size_t);
-    let fits = if is_set { n >= pages.n as u64 } else { n == pages.n as u64 };
+    let fits = if is_set {
+        n >= pages.n as u64
+    } else {
+        n == pages.n as u64
+    };
     if !fits || (width, height) != (pages.width, pages.height) {
         return Err(Fault::Metadata(format!(
             "OME-XML claims {n} planes of {width} x {height} pixels, the file holds {} of {} x {}",
             pages.n, pages.width, pages.height
         )));
     }
-    let mut ome = Ome { pixel_size_um: pixels.pixel_size_um, ..Ome::default() };
+    let mut ome = Ome {
+        pixel_size_um: pixels.pixel_size_um,
+        ..Ome::default()
+    };
     if is_set {
         // Other planes are in other files, which the layout of the plate finds by itself.
         ome.page_of_plane = (0..pages.n).collect();
@@ -110,7 +131,11 @@ pub(super) fn read(description: &str, pages: Pages, path: &Path) -> Result<Ome, 
     if ome.channel_names.iter().all(String::is_empty) {
         ome.channel_names.clear();
     }
-    ome.axes = Some(PlaneAxes { channels: c as u32, slices: size_z as u32, frames: size_t as u32 });
+    ome.axes = Some(PlaneAxes {
+        channels: c as u32,
+        slices: size_z as u32,
+        frames: size_t as u32,
+    });
     ome.page_of_plane = page_of_plane(&pixels, [c, size_z, size_t], pages.n)?;
     Ok(ome)
 }
@@ -119,7 +144,11 @@ pub(super) fn read(description: &str, pages: Pages, path: &Path) -> Result<Ome, 
 fn images(elements: &[Element]) -> Vec<Pixels> {
     let mut images: Vec<Pixels> = Vec::new();
     for element in elements {
-        let number = |name: &str| element.attribute(name).and_then(|value| value.trim().parse::<u64>().ok());
+        let number = |name: &str| {
+            element
+                .attribute(name)
+                .and_then(|value| value.trim().parse::<u64>().ok())
+        };
         if element.name == "Pixels" {
             images.push(Pixels {
                 size: ["SizeX", "SizeY", "SizeC", "SizeZ", "SizeT"].map(|name| number(name).unwrap_or(1)),
@@ -133,7 +162,9 @@ fn images(elements: &[Element]) -> Vec<Pixels> {
         match element.name.as_str() {
             "Channel" => {
                 let name = element.attribute("Name").unwrap_or_default().to_owned();
-                pixels.channels.push((name, number("SamplesPerPixel").unwrap_or(1)));
+                pixels
+                    .channels
+                    .push((name, number("SamplesPerPixel").unwrap_or(1)));
             }
             "TiffData" => pixels.plane_blocks.push(PlaneBlock {
                 page: number("IFD"),
@@ -142,7 +173,9 @@ fn images(elements: &[Element]) -> Vec<Pixels> {
                 file: None,
             }),
             "UUID" => {
-                if let (Some(block), Some(file)) = (pixels.plane_blocks.last_mut(), element.attribute("FileName")) {
+                if let (Some(block), Some(file)) =
+                    (pixels.plane_blocks.last_mut(), element.attribute("FileName"))
+                {
                     block.file = Some(file.to_owned());
                 }
             }
@@ -168,23 +201,35 @@ fn pixel_size(pixels: &Element) -> Option<f32> {
 
 /// Whether the planes are spread over several files, all of which must be beside this one.
 fn check_files(pixels: &Pixels, path: &Path) -> Result<bool, Fault> {
-    let mut names: Vec<&str> = pixels.plane_blocks.iter().filter_map(|block| block.file.as_deref()).collect();
+    let mut names: Vec<&str> = pixels
+        .plane_blocks
+        .iter()
+        .filter_map(|block| block.file.as_deref())
+        .collect();
     names.sort_unstable();
     names.dedup();
     for name in &names {
         if name.contains(['/', '\\', ':', '\0']) || matches!(*name, "" | "." | "..") {
-            return Err(Fault::Metadata(format!("OME-XML refers to {name:?}, which lies outside of the file's own folder")));
+            return Err(Fault::Metadata(format!(
+                "OME-XML refers to {name:?}, which lies outside of the file's own folder"
+            )));
         }
     }
     // A single name is this file's own, also where it was renamed since.
     if names.len() < 2 {
         return Ok(false);
     }
-    let missing: Vec<&str> = names.into_iter().filter(|name| !path.with_file_name(name).is_file()).collect();
+    let missing: Vec<&str> = names
+        .into_iter()
+        .filter(|name| !path.with_file_name(name).is_file())
+        .collect();
     if missing.is_empty() {
         return Ok(true);
     }
-    Err(Fault::Metadata(format!("OME-XML says that planes are in {}, which cannot be found", missing.join(", "))))
+    Err(Fault::Metadata(format!(
+        "OME-XML says that planes are in {}, which cannot be found",
+        missing.join(", ")
+    )))
 }
 
 /// Page of each plane in the order channel, slice, frame; `size` is their number in that order.
@@ -211,29 +256,50 @@ fn page_of_plane(pixels: &Pixels, size: [u64; 3], n_pages: usize) -> Result<Vec<
         let [channel, slice, frame] = at;
         (left == 0).then_some((channel + c * (slice + z * frame)) as usize)
     };
-    let lost = |what: String| Fault::Metadata(format!("OME-XML does not say which page is which plane: {what}"));
+    let lost =
+        |what: String| Fault::Metadata(format!("OME-XML does not say which page is which plane: {what}"));
     let mut pages: Vec<Option<usize>> = vec![None; (c * z * t) as usize];
-    let whole = [PlaneBlock { page: Some(0), first: [0; 3], n: Some(n_pages as u64), file: None }];
-    let blocks = if pixels.plane_blocks.is_empty() { &whole[..] } else { &pixels.plane_blocks };
+    let whole = [PlaneBlock {
+        page: Some(0),
+        first: [0; 3],
+        n: Some(n_pages as u64),
+        file: None,
+    }];
+    let blocks = if pixels.plane_blocks.is_empty() {
+        &whole[..]
+    } else {
+        &pixels.plane_blocks
+    };
     for block in blocks {
         // Without an IFD the block means all pages; with one and without a count, that page.
-        let n = block.n.unwrap_or(if block.page.is_some() { 1 } else { n_pages as u64 });
+        let n = block
+            .n
+            .unwrap_or(if block.page.is_some() { 1 } else { n_pages as u64 });
         for step in 0..n.min(n_pages as u64 + 1) {
             let page = block.page.unwrap_or(0).saturating_add(step);
             if page >= n_pages as u64 {
                 return Err(lost(format!("page {page} is asked for, there are {n_pages}")));
             }
             if block.first.iter().zip(size).any(|(&first, size)| first >= size) {
-                return Err(lost(format!("plane {:?} is outside of {size:?} channels, slices and frames", block.first)));
+                return Err(lost(format!(
+                    "plane {:?} is outside of {size:?} channels, slices and frames",
+                    block.first
+                )));
             }
             let place = rank(block.first, step).and_then(|rank| pages.get_mut(rank));
             let place = place.ok_or_else(|| lost("more planes are listed than there are".to_owned()))?;
-            if place.replace(page as usize).is_some_and(|before| before != page as usize) {
+            if place
+                .replace(page as usize)
+                .is_some_and(|before| before != page as usize)
+            {
                 return Err(lost(format!("a plane is on two pages, {page} is one of them")));
             }
         }
     }
-    pages.into_iter().collect::<Option<Vec<usize>>>().ok_or_else(|| lost("some planes are on no page".to_owned()))
+    pages
+        .into_iter()
+        .collect::<Option<Vec<usize>>>()
+        .ok_or_else(|| lost("some planes are on no page".to_owned()))
 }
 
 #[cfg(test)]
@@ -247,7 +313,12 @@ mod tests {
         )
     }
 
-    const PAGES: Pages = Pages { n: 6, width: 8, height: 4, samples: 1 };
+    const PAGES: Pages = Pages {
+        n: 6,
+        width: 8,
+        height: 4,
+        samples: 1,
+    };
 
     #[test]
     fn planes_come_channels_fastest_whatever_the_order_of_the_pages() {
@@ -257,14 +328,27 @@ mod tests {
         let ome = by_order("XYZTC");
         assert_eq!(ome.page_of_plane, [0, 3, 1, 4, 2, 5]);
         assert_eq!(ome.channel_names, ["DAPI", "GFP"]);
-        assert_eq!(ome.axes, Some(PlaneAxes { channels: 2, slices: 3, frames: 1 }));
+        assert_eq!(
+            ome.axes,
+            Some(PlaneAxes {
+                channels: 2,
+                slices: 3,
+                frames: 1
+            })
+        );
         assert_eq!(ome.pixel_size_um, Some(0.325));
     }
 
     #[test]
     fn blocks_may_name_any_page() {
         let body: String = (0..6)
-            .map(|page| format!("<TiffData IFD='{page}' FirstC='{}' FirstZ='{}' PlaneCount='1'/>", 1 - page % 2, 2 - page / 2))
+            .map(|page| {
+                format!(
+                    "<TiffData IFD='{page}' FirstC='{}' FirstZ='{}' PlaneCount='1'/>",
+                    1 - page % 2,
+                    2 - page / 2
+                )
+            })
             .collect();
         let ome = read(&xml("XYCZT", &body), PAGES, Path::new("a.tif")).unwrap();
         assert_eq!(ome.page_of_plane, [5, 4, 3, 2, 1, 0]);
@@ -272,10 +356,23 @@ mod tests {
 
     #[test]
     fn planes_without_a_page_or_with_two_are_refused() {
-        for body in ["<TiffData IFD='0' PlaneCount='5'/>", "<TiffData IFD='2' PlaneCount='6'/>", "<TiffData FirstC='7'/>"] {
-            assert!(matches!(read(&xml("XYCZT", body), PAGES, Path::new("a.tif")), Err(Fault::Metadata(_))), "{body}");
+        for body in [
+            "<TiffData IFD='0' PlaneCount='5'/>",
+            "<TiffData IFD='2' PlaneCount='6'/>",
+            "<TiffData FirstC='7'/>",
+        ] {
+            assert!(
+                matches!(
+                    read(&xml("XYCZT", body), PAGES, Path::new("a.tif")),
+                    Err(Fault::Metadata(_))
+                ),
+                "{body}"
+            );
         }
         let doubled = "<TiffData PlaneCount='6' IFD='0'/><TiffData IFD='1' PlaneCount='1'/>";
-        assert!(matches!(read(&xml("XYCZT", doubled), PAGES, Path::new("a.tif")), Err(Fault::Metadata(_))));
+        assert!(matches!(
+            read(&xml("XYCZT", doubled), PAGES, Path::new("a.tif")),
+            Err(Fault::Metadata(_))
+        ));
     }
 }

@@ -29,17 +29,28 @@ pub(super) fn decode(
     let mut has_surplus = false;
     let mut words: Vec<u64> = Vec::new();
     for (index, _) in page.offsets.iter().enumerate() {
-        let (place, first_plane) = (index % per_plane, if page.is_planar { index / per_plane } else { 0 });
+        let (place, first_plane) = (
+            index % per_plane,
+            if page.is_planar { index / per_plane } else { 0 },
+        );
         let left = (place % across as usize) * page.chunk.0 as usize;
         let top = (place / across as usize) * page.chunk.1 as usize;
-        let inside = (page.height as usize).saturating_sub(top).min(page.chunk.1 as usize);
+        let inside = (page.height as usize)
+            .saturating_sub(top)
+            .min(page.chunk.1 as usize);
         // The last strip is short, the last tile is padded.
-        let rows = if page.is_tiled { page.chunk.1 } else { inside as u32 };
+        let rows = if page.is_tiled {
+            page.chunk.1
+        } else {
+            inside as u32
+        };
         let mut chunk = chunk::read(source, directory, page, index, rows, limits)?;
         has_surplus |= chunk.has_surplus;
         if page.predictor == Predictor::FloatingPoint {
             let bytes = chunk.bytes.to_mut();
-            bytes.chunks_exact_mut(row_bytes).for_each(|row| undo_float_predictor(row, page.bits, in_chunk));
+            bytes
+                .chunks_exact_mut(row_bytes)
+                .for_each(|row| undo_float_predictor(row, page.bits, in_chunk));
         }
         for (nth, row) in chunk.bytes.chunks_exact(row_bytes).take(inside).enumerate() {
             words.clear();
@@ -133,12 +144,16 @@ fn place_row(plane: &mut Samples, start: usize, columns: usize, words: impl Iter
     match plane {
         Samples::Unsigned(values) => {
             let row = values.get_mut(start..start + columns).unwrap_or_default();
-            row.iter_mut().zip(words).for_each(|(value, word)| *value = word as u32);
+            row.iter_mut()
+                .zip(words)
+                .for_each(|(value, word)| *value = word as u32);
         }
         Samples::Signed(values) => {
             let row = values.get_mut(start..start + columns).unwrap_or_default();
             let unused = 32 - u32::from(bits.min(32));
-            row.iter_mut().zip(words).for_each(|(value, word)| *value = ((word as u32) << unused) as i32 >> unused);
+            row.iter_mut()
+                .zip(words)
+                .for_each(|(value, word)| *value = ((word as u32) << unused) as i32 >> unused);
         }
         Samples::Float(values) => {
             let row = values.get_mut(start..start + columns).unwrap_or_default();
@@ -171,9 +186,13 @@ mod tests {
 
     #[test]
     fn halves_are_exact() {
-        for (word, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0001, 2f64.powi(-24)), (0x0400, 2f64.powi(-14))]
-        {
+        for (word, value) in [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0001, 2f64.powi(-24)),
+            (0x0400, 2f64.powi(-14)),
+        ] {
             assert_eq!(half_to_f64(word), value, "{word:#06x}");
         }
         assert!(half_to_f64(0x7e00).is_nan() && half_to_f64(0xfc00) == f64::NEG_INFINITY);

@@ -45,11 +45,16 @@ pub(super) fn find(
         stack.pages.push(index);
     }
     let (n, n_previews) = (stack.pages.len(), directories.len() - stack.pages.len());
-    let directory = directories.first().ok_or_else(|| Fault::Damaged("it holds no image".to_owned()))?;
+    let directory = directories
+        .first()
+        .ok_or_else(|| Fault::Damaged("it holds no image".to_owned()))?;
     let metamorph_planes = directory.count(tag::METAMORPH_PLANES);
     if metamorph_planes > 1 {
         let what = format!("a MetaMorph stack of {metamorph_planes} planes behind one page");
-        return Err(Fault::Ambiguous(what, "save the planes as single files or as OME-TIFF"));
+        return Err(Fault::Ambiguous(
+            what,
+            "save the planes as single files or as OME-TIFF",
+        ));
     }
     let description = match directory.text(source, tag::IMAGE_DESCRIPTION) {
         Some(Ok(text)) => text,
@@ -60,9 +65,18 @@ pub(super) fn find(
         None => String::new(),
     };
     if ome::is_ome(&description) {
-        let pages = ome::Pages { n, width, height, samples: first.samples };
+        let pages = ome::Pages {
+            n,
+            width,
+            height,
+            samples: first.samples,
+        };
         let ome = ome::read(&description, pages, path)?;
-        stack.pages = ome.page_of_plane.iter().filter_map(|&page| stack.pages.get(page).copied()).collect();
+        stack.pages = ome
+            .page_of_plane
+            .iter()
+            .filter_map(|&page| stack.pages.get(page).copied())
+            .collect();
         stack.axes = ome.axes.filter(|_| n > 1);
         (stack.channel_names, stack.pixel_size_um) = (ome.channel_names, ome.pixel_size_um);
         stack.warnings.extend(ome.warnings);
@@ -78,8 +92,12 @@ pub(super) fn find(
             )));
         }
     } else if n > 1 {
-        let what = format!("{n} pages, the first of {width} x {height} pixels, and nothing says what they are");
-        return Err(Fault::Ambiguous(what, "save one plane a file, or a stack as OME-TIFF"));
+        let what =
+            format!("{n} pages, the first of {width} x {height} pixels, and nothing says what they are");
+        return Err(Fault::Ambiguous(
+            what,
+            "save one plane a file, or a stack as OME-TIFF",
+        ));
     }
     if !sizes_agree && n > 1 {
         let what = format!("{n} pages of different sizes");
@@ -100,7 +118,9 @@ pub(super) fn find(
 fn contiguous_planes(source: &Source, page: &Page, images: u64) -> Result<Vec<u64>, Fault> {
     let lies = |why: String| Fault::Metadata(format!("the ImageJ description claims {images} images, {why}"));
     if page.compression != Compression::None || page.is_tiled || page.is_planar {
-        return Err(lies("the file has one page, and only uncompressed strips can have more behind them".to_owned()));
+        return Err(lies(
+            "the file has one page, and only uncompressed strips can have more behind them".to_owned(),
+        ));
     }
     let is_contiguous = page
         .offsets
@@ -112,7 +132,10 @@ fn contiguous_planes(source: &Source, page: &Page, images: u64) -> Result<Vec<u6
     let plane_bytes = page.chunk_row_bytes() * u64::from(page.height);
     let held = (source.bytes.len() as u64).saturating_sub(start) / plane_bytes.max(1);
     if !is_contiguous || held < images {
-        return Err(lies(format!("the file holds {}", if is_contiguous { held } else { 1 })));
+        return Err(lies(format!(
+            "the file holds {}",
+            if is_contiguous { held } else { 1 }
+        )));
     }
     Ok((0..images).map(|index| start + index * plane_bytes).collect())
 }

@@ -13,7 +13,10 @@ pub(super) struct Element {
 impl Element {
     /// The value of an attribute (name without prefix).
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -53,12 +56,19 @@ pub(super) fn elements(text: &str) -> Result<Vec<Element>, XmlFault> {
         } else if let Some(after) = rest.strip_prefix("</") {
             let (name, after) = after.split_once('>').ok_or_else(|| cut("a closing tag"))?;
             if open.pop().as_deref() != Some(name.trim()) {
-                return Err(XmlFault::Broken(format!("</{}> closes nothing that is open", name.trim())));
+                return Err(XmlFault::Broken(format!(
+                    "</{}> closes nothing that is open",
+                    name.trim()
+                )));
             }
             rest = after;
         } else {
-            let (full_name, attributes, is_empty, after) = opening(rest.strip_prefix('<').unwrap_or_default())?;
-            found.push(Element { name: local(&full_name).to_owned(), attributes });
+            let (full_name, attributes, is_empty, after) =
+                opening(rest.strip_prefix('<').unwrap_or_default())?;
+            found.push(Element {
+                name: local(&full_name).to_owned(),
+                attributes,
+            });
             if !is_empty {
                 open.push(full_name);
             }
@@ -77,7 +87,9 @@ fn cut(what: &str) -> XmlFault {
 }
 
 fn after_mark<'a>(text: &'a str, mark: &str, what: &str) -> Result<&'a str, XmlFault> {
-    text.split_once(mark).map(|(_, after)| after).ok_or_else(|| cut(what))
+    text.split_once(mark)
+        .map(|(_, after)| after)
+        .ok_or_else(|| cut(what))
 }
 
 fn local(name: &str) -> &str {
@@ -88,7 +100,9 @@ type Opening<'a> = (String, Vec<(String, String)>, bool, &'a str);
 
 /// Name, attributes, whether it is empty, and what follows; `text` begins behind the `<`.
 fn opening(text: &str) -> Result<Opening<'_>, XmlFault> {
-    let end = text.find(|c: char| c.is_whitespace() || c == '>' || c == '/').ok_or_else(|| cut("a tag"))?;
+    let end = text
+        .find(|c: char| c.is_whitespace() || c == '>' || c == '/')
+        .ok_or_else(|| cut("a tag"))?;
     let (name, mut rest) = text.split_at_checked(end).unwrap_or_default();
     if name.is_empty() {
         return Err(XmlFault::Broken("a tag has no name".to_owned()));
@@ -104,9 +118,15 @@ fn opening(text: &str) -> Result<Opening<'_>, XmlFault> {
         }
         let (key, after) = rest.split_once('=').ok_or_else(|| cut("a tag"))?;
         let after = after.trim_start();
-        let quote = after.chars().next().filter(|&c| c == '"' || c == '\'').ok_or_else(|| cut("an attribute"))?;
-        let (value, after) =
-            after.get(1..).and_then(|after| after.split_once(quote)).ok_or_else(|| cut("an attribute"))?;
+        let quote = after
+            .chars()
+            .next()
+            .filter(|&c| c == '"' || c == '\'')
+            .ok_or_else(|| cut("an attribute"))?;
+        let (value, after) = after
+            .get(1..)
+            .and_then(|after| after.split_once(quote))
+            .ok_or_else(|| cut("an attribute"))?;
         attributes.push((local(key.trim()).to_owned(), unescape(value)?));
         rest = after;
     }
@@ -118,7 +138,9 @@ fn unescape(value: &str) -> Result<String, XmlFault> {
     let mut rest = value;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        let (name, after) = after.split_once(';').ok_or_else(|| XmlFault::Broken("an & stands alone".to_owned()))?;
+        let (name, after) = after
+            .split_once(';')
+            .ok_or_else(|| XmlFault::Broken("an & stands alone".to_owned()))?;
         let numeric = |digits: &str, radix| u32::from_str_radix(digits, radix).ok().and_then(char::from_u32);
         let character = match name {
             "lt" => Some('<'),
@@ -132,7 +154,11 @@ fn unescape(value: &str) -> Result<String, XmlFault> {
                 (None, None) => None,
             },
         };
-        plain.push(character.ok_or_else(|| XmlFault::Entity(format!("the XML uses the entity &{};", name.escape_debug())))?);
+        plain.push(
+            character.ok_or_else(|| {
+                XmlFault::Entity(format!("the XML uses the entity &{};", name.escape_debug()))
+            })?,
+        );
         rest = after;
     }
     plain.push_str(rest);
@@ -145,7 +171,9 @@ mod tests {
 
     #[test]
     fn elements_come_with_unescaped_attributes_and_without_prefixes() {
-        let found = elements("<?xml version='1.0'?><!-- <no> --><a:B x='1 &lt; 2' y=\"&#181;m\"><C/>text</a:B>").unwrap();
+        let found =
+            elements("<?xml version='1.0'?><!-- <no> --><a:B x='1 &lt; 2' y=\"&#181;m\"><C/>text</a:B>")
+                .unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].name, "B");
         assert_eq!(found[0].attribute("x"), Some("1 < 2"));
@@ -155,7 +183,10 @@ mod tests {
 
     #[test]
     fn entities_and_document_types_are_refused() {
-        assert!(matches!(elements("<!DOCTYPE a [<!ENTITY b 'c'>]><a/>"), Err(XmlFault::Entity(_))));
+        assert!(matches!(
+            elements("<!DOCTYPE a [<!ENTITY b 'c'>]><a/>"),
+            Err(XmlFault::Entity(_))
+        ));
         assert!(matches!(elements("<a x='&b;'/>"), Err(XmlFault::Entity(_))));
     }
 
@@ -164,7 +195,11 @@ mod tests {
         let whole = "<?xml version='1.0'?><a x='µ &amp; ü'><b y=\"1\"/><!-- c --></a>";
         assert!(elements(whole).is_ok());
         for at in (0..whole.len()).filter(|&at| whole.is_char_boundary(at)) {
-            assert!(matches!(elements(&whole[..at]), Err(XmlFault::Broken(_))), "{:?}", &whole[..at]);
+            assert!(
+                matches!(elements(&whole[..at]), Err(XmlFault::Broken(_))),
+                "{:?}",
+                &whole[..at]
+            );
         }
     }
 }
