@@ -23,10 +23,26 @@ pub enum PlateError {
         root: PathBuf,
     },
     /// No file has the name of an image.
-    #[error("{root:?} holds no image file (.tif, .tiff, .png, .jpg, .jpeg); give the folder that holds the plate")]
+    #[error(
+        "{root:?} holds no image file (.tif, .tiff, .png, .jpg, .jpeg); give the folder that holds the plate"
+    )]
     NoImages {
         /// The folder.
         root: PathBuf,
+    },
+    /// Every image file had to be skipped.
+    #[error(
+        "{root:?} holds no image file that can be used: {skipped} skipped, the first is {first:?} ({reason})"
+    )]
+    NothingUsable {
+        /// The folder.
+        root: PathBuf,
+        /// Files that were skipped or have no known name.
+        skipped: usize,
+        /// The first of them.
+        first: PathBuf,
+        /// Why it was skipped.
+        reason: String,
     },
     /// The folder does not end.
     #[error("{root:?} holds more than {limit} files and folders; give the folder of one plate or one screen")]
@@ -49,7 +65,9 @@ pub enum PlateError {
         known: Vec<String>,
     },
     /// The layout that was asked for explains no image file.
-    #[error("layout {layout:?} explains none of the {files} image files in {root:?} (first: {first:?}); leave --layout out to have all layouts tried")]
+    #[error(
+        "layout {layout:?} explains none of the {files} image files in {root:?} (first: {first:?}); leave --layout out to have all layouts tried"
+    )]
     LayoutFitsNothing {
         /// The layout's name.
         layout: String,
@@ -84,10 +102,12 @@ pub enum PlateError {
         /// The layout's file.
         path: PathBuf,
         /// What is wrong in it.
-        problem: LayoutProblem,
+        problem: Box<LayoutProblem>,
     },
     /// Two files claim one place.
-    #[error("{first:?} and {second:?} are both plate {plate:?} well {well} site {site} time {timepoint} channel {channel}; keep one of them or use a layout that tells them apart")]
+    #[error(
+        "{first:?} and {second:?} are both plate {plate:?} well {well} site {site} time {timepoint} channel {channel}; keep one of them or use a layout that tells them apart"
+    )]
     DoubledImage {
         /// The first file.
         first: PathBuf,
@@ -105,7 +125,9 @@ pub enum PlateError {
         channel: String,
     },
     /// The plate has z planes.
-    #[error("{first:?} and {second:?} are two z planes of one field; this version reads one plane a field: keep one plane or a projection in a folder of its own")]
+    #[error(
+        "{first:?} and {second:?} are two z planes of one field; this version reads one plane a field: keep one plane or a projection in a folder of its own"
+    )]
     ZPlanes {
         /// A file.
         first: PathBuf,
@@ -128,7 +150,7 @@ pub enum PlateError {
         /// Physical line, from 1; `None` where the whole file is meant.
         line: Option<u64>,
         /// What is wrong.
-        problem: MapProblem,
+        problem: Box<MapProblem>,
     },
 }
 
@@ -147,10 +169,14 @@ pub enum LayoutProblem {
     #[error("`pattern` is not a regular expression: {0}")]
     Pattern(#[from] regex::Error),
     /// A group is missing.
-    #[error("`pattern` has no group {0}; it needs well (or row and col) and channel, for example (?P<channel>\\d+)")]
+    #[error(
+        "`pattern` has no group {0}; it needs well (or row and col) and channel, for example (?P<channel>\\d+)"
+    )]
     MissingGroup(&'static str),
     /// A group that means nothing.
-    #[error("`pattern` has a group {0:?} that means nothing; groups: plate, well, row, col, site, channel, z, time, or a name that begins with an underscore")]
+    #[error(
+        "`pattern` has a group {0:?} that means nothing; groups: plate, well, row, col, site, channel, z, time, or a name that begins with an underscore"
+    )]
     UnknownGroup(String),
     /// Larger than any layout.
     #[error("larger than {0} bytes; that is not a layout")]
@@ -182,13 +208,17 @@ pub enum MapProblem {
         detail: String,
     },
     /// A NUL byte.
-    #[error("a NUL character stands in the text, so the file is binary or damaged; save it again as CSV UTF-8")]
+    #[error(
+        "a NUL character stands in the text, so the file is binary or damaged; save it again as CSV UTF-8"
+    )]
     Nul,
     /// A quote without its end.
     #[error("a quote is opened here and never closed; close it, or double it where it is part of a name")]
     OpenQuote,
     /// A ragged row.
-    #[error("the row has {found} fields, the header has {expected}; quote a name that holds the delimiter {delimiter:?}")]
+    #[error(
+        "the row has {found} fields, the header has {expected}; quote a name that holds the delimiter {delimiter:?}"
+    )]
     RowLength {
         /// Fields of the row.
         found: usize,
@@ -229,7 +259,9 @@ pub enum MapProblem {
         columns: Vec<String>,
     },
     /// Two columns disagree on the well.
-    #[error("column {first_column:?} says {first}, column {second_column:?} says {second}; which well is it?")]
+    #[error(
+        "column {first_column:?} says {first}, column {second_column:?} says {second}; which well is it?"
+    )]
     WellColumnsDisagree {
         /// A column.
         first_column: String,
@@ -260,7 +292,9 @@ pub enum MapProblem {
         column: String,
     },
     /// A dose that is no number.
-    #[error("dose {text:?} is not a number; leave the cell empty where there is no dose, and write the unit in a column `unit`")]
+    #[error(
+        "dose {text:?} is not a number; leave the cell empty where there is no dose, and write the unit in a column `unit`"
+    )]
     Dose {
         /// What was read.
         text: String,
@@ -312,10 +346,14 @@ pub enum MapProblem {
         known: Vec<String>,
     },
     /// A row is both controls.
-    #[error("this row is a negative control by --negcon and a positive control by --poscon; name each value once")]
+    #[error(
+        "this row is a negative control by --negcon and a positive control by --poscon; name each value once"
+    )]
     BothControls,
     /// Nothing of the map is on disk.
-    #[error("none of its {wells} wells has images in {root:?} (map: {map}; on disk: {disk}); is it the map of another plate?")]
+    #[error(
+        "none of its {wells} wells has images in {root:?} (map: {map}; on disk: {disk}); is it the map of another plate?"
+    )]
     NothingOnDisk {
         /// Wells of the map.
         wells: usize,
@@ -332,11 +370,19 @@ pub enum MapProblem {
 const LISTED: usize = 20;
 
 fn quoted(names: &[String]) -> String {
-    let mut list: Vec<String> = names.iter().take(LISTED).map(|name| format!("{name:?}")).collect();
+    let mut list: Vec<String> = names
+        .iter()
+        .take(LISTED)
+        .map(|name| format!("{name:?}"))
+        .collect();
     if names.len() > LISTED {
         list.push(format!("and {} more", names.len() - LISTED));
     }
-    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+    if list.is_empty() {
+        "none".to_owned()
+    } else {
+        list.join(", ")
+    }
 }
 
 fn plate_of(plate: Option<&String>) -> String {

@@ -29,7 +29,13 @@ impl Site {
     /// Holds letters, digits, `.`, `-` and `_` only. Plates with different names get different ids, also where their
     /// names are the same but for characters that cannot be in a file name (see [`file_name_slug`]).
     pub fn id(&self) -> String {
-        format!("{}_{}_s{}_t{}", file_name_slug(&self.plate), self.well, self.site, self.timepoint)
+        format!(
+            "{}_{}_s{}_t{}",
+            file_name_slug(&self.plate),
+            self.well,
+            self.site,
+            self.timepoint
+        )
     }
 }
 
@@ -89,7 +95,11 @@ impl PlateScan {
 
     /// All wells that have a site, sorted by plate and well, each once.
     pub fn wells(&self) -> Vec<(&str, Well)> {
-        let mut wells: Vec<(&str, Well)> = self.sites.iter().map(|site| (site.plate.as_str(), site.well)).collect();
+        let mut wells: Vec<(&str, Well)> = self
+            .sites
+            .iter()
+            .map(|site| (site.plate.as_str(), site.well))
+            .collect();
         wells.sort_unstable();
         wells.dedup();
         wells
@@ -100,19 +110,31 @@ impl PlateScan {
     ///
     /// Errors: [`PlateError::UnknownChannel`], which lists the known ones.
     pub fn find_channel(&self, name: &str) -> Result<&str, PlateError> {
-        let known = |wanted: &dyn Fn(&str) -> bool| self.channels.iter().find(|channel| wanted(channel)).map(String::as_str);
+        let known = |wanted: &dyn Fn(&str) -> bool| {
+            self.channels
+                .iter()
+                .find(|channel| wanted(channel))
+                .map(String::as_str)
+        };
         let number = channel_number(name);
         known(&|channel| channel == name)
             .or_else(|| known(&|channel| channel.eq_ignore_ascii_case(name)))
             .or_else(|| known(&|channel| number.is_some() && channel_number(channel) == number))
-            .ok_or_else(|| PlateError::UnknownChannel { name: name.to_owned(), known: self.channels.clone() })
+            .ok_or_else(|| PlateError::UnknownChannel {
+                name: name.to_owned(),
+                known: self.channels.clone(),
+            })
     }
 }
 
 /// The number of `1`, `w1`, `ch02`, `C03`, `Channel 1`; `None` for other names.
 fn channel_number(name: &str) -> Option<u32> {
-    let digits = name.trim_start_matches(|c: char| c.is_ascii_alphabetic()).trim_start_matches([' ', '_', '-']);
-    let prefix = name[..name.len() - digits.len()].trim_end_matches([' ', '_', '-']).to_ascii_lowercase();
+    let digits = name
+        .trim_start_matches(|c: char| c.is_ascii_alphabetic())
+        .trim_start_matches([' ', '_', '-']);
+    let prefix = name[..name.len() - digits.len()]
+        .trim_end_matches([' ', '_', '-'])
+        .to_ascii_lowercase();
     if !["", "w", "wave", "c", "ch", "channel"].contains(&prefix.as_str()) {
         return None;
     }
@@ -124,15 +146,35 @@ mod tests {
     use super::*;
 
     fn site(plate: &str) -> Site {
-        Site { plate: plate.into(), well: Well { row: 0, column: 2 }, site: 4, timepoint: 0, channels: BTreeMap::new() }
+        Site {
+            plate: plate.into(),
+            well: Well { row: 0, column: 2 },
+            site: 4,
+            timepoint: 0,
+            channels: BTreeMap::new(),
+        }
     }
 
     #[test]
     fn id_is_stable_and_safe() {
         assert_eq!(site("PK-10B-pl1").id(), "PK-10B-pl1_A03_s4_t0");
-        for plate in ["../../outside", "/etc/passwd", "..", "C:\\Windows", "a/b", "new\nline", "<script>", "é", ""] {
+        for plate in [
+            "../../outside",
+            "/etc/passwd",
+            "..",
+            "C:\\Windows",
+            "a/b",
+            "new\nline",
+            "<script>",
+            "é",
+            "",
+        ] {
             let id = site(plate).id();
-            assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)), "{id:?}");
+            assert!(
+                id.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)),
+                "{id:?}"
+            );
             assert!(!id.starts_with('.'), "{id:?}");
         }
         assert_ne!(site("a/b").id(), site("a_b").id());
@@ -141,13 +183,19 @@ mod tests {
 
     #[test]
     fn channels_are_found_by_the_names_people_use() {
-        let scan = PlateScan { channels: vec!["1".into(), "2".into(), "Hoechst".into()], ..PlateScan::default() };
+        let scan = PlateScan {
+            channels: vec!["1".into(), "2".into(), "Hoechst".into()],
+            ..PlateScan::default()
+        };
         for name in ["2", "w2", "ch2", "C02", "Channel 2", "channel2"] {
             assert_eq!(scan.find_channel(name).unwrap(), "2", "{name}");
         }
         assert_eq!(scan.find_channel("hoechst").unwrap(), "Hoechst");
         let message = scan.find_channel("DAPI").unwrap_err().to_string();
-        assert!(message.contains("DAPI") && message.contains("Hoechst"), "{message}");
+        assert!(
+            message.contains("DAPI") && message.contains("Hoechst"),
+            "{message}"
+        );
         assert!(scan.find_channel("x2").is_err());
     }
 }

@@ -9,11 +9,17 @@ const MAX_SLUG: usize = 80;
 /// differ only in unsafe characters (or beyond the 80th) do not share a file.
 pub fn file_name_slug(name: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let is_safe = !name.is_empty() && name.len() <= MAX_SLUG && !name.starts_with('.') && name.chars().all(safe);
+    let is_safe =
+        !name.is_empty() && name.len() <= MAX_SLUG && !name.starts_with('.') && name.chars().all(safe);
     if is_safe {
         return name.to_owned();
     }
-    let slug: String = name.trim_start_matches('.').chars().map(|c| if safe(c) { c } else { '_' }).take(MAX_SLUG).collect();
+    let slug: String = name
+        .trim_start_matches('.')
+        .chars()
+        .map(|c| if safe(c) { c } else { '_' })
+        .take(MAX_SLUG)
+        .collect();
     let slug = slug.trim_start_matches(['.', '_']);
     let separator = if slug.is_empty() { "plate-" } else { "-" };
     format!("{slug}{separator}{:016x}", fnv1a(name.as_bytes()))
@@ -21,7 +27,9 @@ pub fn file_name_slug(name: &str) -> String {
 
 /// FNV-1a, 64 bits: a short digest to keep names apart, not a defence.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -37,9 +45,25 @@ mod tests {
 
     #[test]
     fn unsafe_names_never_become_paths_and_stay_apart() {
-        let names = ["a/b", "a:b", "a_b", "..", ".", "", "../../outside", "/etc/passwd", ".hidden", "é", "e\u{301}"];
+        let names = [
+            "a/b",
+            "a:b",
+            "a_b",
+            "..",
+            ".",
+            "",
+            "../../outside",
+            "/etc/passwd",
+            ".hidden",
+            "é",
+            "e\u{301}",
+        ];
         let mut slugs: Vec<String> = names.iter().map(|name| file_name_slug(name)).collect();
-        assert!(slugs.iter().all(|slug| !slug.contains(['/', '\\', ':']) && !slug.starts_with('.') && !slug.is_empty()));
+        assert!(
+            slugs
+                .iter()
+                .all(|slug| !slug.contains(['/', '\\', ':']) && !slug.starts_with('.') && !slug.is_empty())
+        );
         slugs.sort();
         slugs.dedup();
         assert_eq!(slugs.len(), names.len());

@@ -36,7 +36,9 @@ pub enum WellProblem {
         character: char,
     },
     /// A spreadsheet turned the well into a date.
-    #[error("well {text:?} looks like a date that a spreadsheet made of it; format the column as text and type the well again")]
+    #[error(
+        "well {text:?} looks like a date that a spreadsheet made of it; format the column as text and type the well again"
+    )]
     Date {
         /// What was read.
         text: String,
@@ -84,7 +86,11 @@ impl Well {
     /// The row's letters: `A` to `Z`, `AA` to `AF`.
     pub fn row_name(self) -> String {
         let letter = |index: u8| char::from(b'A' + index % 26);
-        if self.row < 26 { letter(self.row).to_string() } else { format!("A{}", letter(self.row - 26)) }
+        if self.row < 26 {
+            letter(self.row).to_string()
+        } else {
+            format!("A{}", letter(self.row - 26))
+        }
     }
 }
 
@@ -105,17 +111,23 @@ impl FromStr for Well {
             return Err(WellProblem::Empty);
         }
         if let Some(character) = trimmed.chars().find(|c| !c.is_ascii() || c.is_ascii_control()) {
-            return Err(WellProblem::Character { text: owned(), character });
+            return Err(WellProblem::Character {
+                text: owned(),
+                character,
+            });
         }
         if looks_like_a_date(trimmed) {
             return Err(WellProblem::Date { text: owned() });
         }
         if let Some((row, column)) = split_numbered(trimmed) {
             let row = number_from_one(row, ROWS).ok_or_else(|| WellProblem::Row { text: owned() })?;
-            let column = number_from_one(column, COLUMNS).ok_or_else(|| WellProblem::Column { text: owned() })?;
+            let column =
+                number_from_one(column, COLUMNS).ok_or_else(|| WellProblem::Column { text: owned() })?;
             return Ok(Self { row, column });
         }
-        let letters_end = trimmed.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(trimmed.len());
+        let letters_end = trimmed
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(trimmed.len());
         let (letters, rest) = trimmed.split_at(letters_end);
         // `A - 01` is how one imager writes it; nothing but one hyphen and spaces may stand between.
         let rest = rest.trim_start();
@@ -155,16 +167,25 @@ fn number_from_one(digits: &str, limit: u8) -> Option<u8> {
 
 /// `1-Feb`, `Feb-01`, `2026-02-01`, `01/02/2026`: what spreadsheets make of names that they take for dates.
 fn looks_like_a_date(text: &str) -> bool {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let parts: Vec<&str> = text.split(['-', '/', '.', ' ']).filter(|part| !part.is_empty()).collect();
+    const MONTHS: [&str; 12] = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ];
+    let parts: Vec<&str> = text
+        .split(['-', '/', '.', ' '])
+        .filter(|part| !part.is_empty())
+        .collect();
     let is_number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
     let is_month = |part: &&str| {
         let lower = part.to_ascii_lowercase();
-        MONTHS.iter().any(|month| lower.starts_with(month)) && lower.bytes().all(|byte| byte.is_ascii_lowercase())
+        MONTHS.iter().any(|month| lower.starts_with(month))
+            && lower.bytes().all(|byte| byte.is_ascii_lowercase())
     };
     match parts.len() {
-        2 => parts.iter().filter(|p| is_month(p)).count() == 1 && parts.iter().filter(|p| is_number(p)).count() == 1,
-        3 => parts.iter().all(|p| is_number(p) || is_month(p)) && parts.iter().any(|p| is_number(p)),
+        2 => {
+            parts.iter().filter(|p| is_month(p)).count() == 1
+                && parts.iter().filter(|p| is_number(p)).count() == 1
+        }
+        3 => parts.iter().all(|p| is_number(p) || is_month(p)) && parts.iter().any(is_number),
         _ => false,
     }
 }
@@ -174,13 +195,17 @@ mod tests {
     use super::*;
 
     fn reads_as(text: &str, written: &str) {
-        let well: Well = text.parse().unwrap_or_else(|problem| panic!("{text:?}: {problem}"));
+        let well: Well = text
+            .parse()
+            .unwrap_or_else(|problem| panic!("{text:?}: {problem}"));
         assert_eq!(well.to_string(), written, "{text:?}");
     }
 
     #[test]
     fn spellings_become_one() {
-        for text in ["A01", "a1", "A1", "A001", " a01 ", "A - 01", "A-1", "r01c01", "R1C1"] {
+        for text in [
+            "A01", "a1", "A1", "A001", " a01 ", "A - 01", "A-1", "r01c01", "R1C1",
+        ] {
             reads_as(text, "A01");
         }
         reads_as("p24", "P24");
@@ -211,11 +236,17 @@ mod tests {
         assert!(matches!(problem(""), WellProblem::Empty));
         assert!(matches!(problem("A00"), WellProblem::Column { .. }));
         assert!(matches!(problem("Z99"), WellProblem::Column { .. }));
-        assert!(matches!(problem("A99999999999999999999"), WellProblem::Column { .. }));
+        assert!(matches!(
+            problem("A99999999999999999999"),
+            WellProblem::Column { .. }
+        ));
         assert!(matches!(problem("AG01"), WellProblem::Row { .. }));
         assert!(matches!(problem("ABC1"), WellProblem::Row { .. }));
         assert!(matches!(problem("r33c1"), WellProblem::Row { .. }));
-        assert!(matches!(problem("А01"), WellProblem::Character { character: 'А', .. }));
+        assert!(matches!(
+            problem("А01"),
+            WellProblem::Character { character: 'А', .. }
+        ));
         assert!(problem("А01").to_string().contains("U+0410"));
         assert!(matches!(problem("1-Feb"), WellProblem::Date { .. }));
         assert!(matches!(problem("Feb-01"), WellProblem::Date { .. }));
@@ -228,7 +259,8 @@ mod tests {
 
     #[test]
     fn row_and_column_apart() {
-        let well = |row: &str, column: &str| Well::from_row_and_column(row, column).map(|well| well.to_string());
+        let well =
+            |row: &str, column: &str| Well::from_row_and_column(row, column).map(|well| well.to_string());
         assert_eq!(well("A", "1").unwrap(), "A01");
         assert_eq!(well("b", "012").unwrap(), "B12");
         assert_eq!(well("3", "3").unwrap(), "C03");

@@ -4,6 +4,7 @@ mod columns;
 mod dose;
 mod read;
 mod role;
+mod warn;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
