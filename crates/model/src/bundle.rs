@@ -172,9 +172,10 @@ fn hex_sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn parse_manifest(bundle: &str, bytes: &[u8]) -> Result<Manifest, BundleError> {
+/// What is judged before anything else is read: version, task, names of parts, bounds of numbers.
+fn read_parts(bundle: &str, manifest: &[u8]) -> Result<BTreeMap<String, Part>, BundleError> {
     let bad = |reason: String| BundleError::Manifest { bundle: bundle.to_owned(), reason };
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
+    let value: serde_json::Value = serde_json::from_slice(manifest).map_err(|error| bad(error.to_string()))?;
     // The version first: a newer format may break every later rule.
     let format = value.get("format").and_then(serde_json::Value::as_u64);
     let Some(format) = format else { return Err(bad("field format is missing or not a number".to_owned())) };
@@ -184,19 +185,18 @@ fn parse_manifest(bundle: &str, bytes: &[u8]) -> Result<Manifest, BundleError> {
     if value.get("task").is_none() {
         return Err(bad("field task is missing".to_owned()));
     }
-    for part in value.get("parts").and_then(serde_json::Value::as_object).into_iter().flat_map(|map| map.keys()) {
-        if part != WEIGHTS && part != TRUST {
-            return Err(BundleError::PartName { bundle: bundle.to_owned(), part: part.clone() });
-        }
-    }
     for field in ["members", "draws"] {
         let number = value.get(field);
         if number.is_some_and(|n| n.as_u64().is_none_or(|n| n == 0 || n > MOST_MEMBERS)) {
             return Err(bad(format!("{field} must be 1 to {MOST_MEMBERS}")));
         }
     }
-    Ok(value)
-        .and_then(|value| serde_json::from_value::<Manifest>(value).map_err(|error| bad(error.to_string())))
+    let parts = value.get("parts").cloned().unwrap_or_default();
+    let names = parts.as_object().into_iter().flat_map(serde_json::Map::keys);
+    if let Some(part) = names.into_iter().find(|part| *part != WEIGHTS && *part != TRUST) {
+        return Err(BundleError::PartName { bundle: bundle.to_owned(), part: part.clone() });
+    }
+    serde_json::from_value(parts).map_err(|error| bad(format!("parts: {error}")))
 }
 
 fn check_part<'a>(
@@ -232,28 +232,29 @@ impl Bundle {
             }
             std::fs::read(&path).map_err(|error| unreadable(error.to_string()))
         };
-        // The manifest is judged before the other parts are opened.
         let manifest = read(MANIFEST)?;
-        parse_manifest(&bundle, &manifest)
-            .or_else(|error| if has_minimal_manifest(&manifest) { digest_first(folder, &bundle, &manifest, error) } else { Err(error) })?;
-        Self::from_parts(&bundle, &manifest, &read(WEIGHTS)?, &read(TRUST)?)
+        read_parts(&bundle, &manifest)?;
+        let weights = read(WEIGHTS)?;
+        // A bundle without its calibration is as damaged as one without its weights.
+        Self::from_parts(&bundle, &manifest, &weights, &read(TRUST).unwrap_or_default())
     }
 
     /// Checks and reads a bundle from bytes; `name` is for messages.
     ///
     /// Errors: as [`Bundle::load`].
     pub fn from_parts(name: &str, manifest: &[u8], weights: &[u8], trust: &[u8]) -> Result<Self, BundleError> {
-        let parsed = parse_manifest(name, manifest)?;
-        let weights = check_part(name, &parsed.parts, WEIGHTS, weights)?;
-        let trust = check_part(name, &parsed.parts, TRUST, trust)?;
+        let parts = read_parts(name, manifest)?;
         let tensors = |part: &str, bytes| {
-            safetensors_check::read(bytes).map_err(|reason| BundleError::Tensors {
+            safetensors_check::read(check_part(name, &parts, part, bytes)?).map_err(|reason| BundleError::Tensors {
                 bundle: name.to_owned(),
                 part: part.to_owned(),
                 reason,
             })
         };
         let all = tensors(WEIGHTS, weights)?;
+        let trust = tensors(TRUST, trust)?;
+        let parsed: Manifest = serde_json::from_slice(manifest)
+            .map_err(|error| BundleError::Manifest { bundle: name.to_owned(), reason: error.to_string() })?;
         let mut members = vec![Weights::default(); parsed.members];
         for (full, array) in all.iter() {
             let split = full.split_once('/').and_then(|(member, layer)| Some((member.parse::<usize>().ok()?, layer)));
@@ -268,7 +269,7 @@ impl Bundle {
                 }
             }
         }
-        let trust = read_trust(&parsed, &tensors(TRUST, trust)?).map_err(|reason| BundleError::Tensors {
+        let trust = read_trust(&parsed, &trust).map_err(|reason| BundleError::Tensors {
             bundle: name.to_owned(),
             part: TRUST.to_owned(),
             reason,
@@ -297,31 +298,6 @@ impl Bundle {
         json.push(b'\n');
         Ok(BundleParts { manifest: json, weights, trust })
     }
-}
-
-/// True where the manifest is complete enough to name parts.
-fn has_minimal_manifest(manifest: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(manifest)
-        .is_ok_and(|value| value.get("parts").and_then(|parts| parts.get(WEIGHTS)).is_some())
-}
-
-/// A changed part is the more useful thing to say than a field that the changed manifest lacks.
-fn digest_first(folder: &Path, bundle: &str, manifest: &[u8], error: BundleError) -> Result<Manifest, BundleError> {
-    if !matches!(error, BundleError::Manifest { .. }) || error.to_string().contains("must be 1 to") {
-        return Err(error);
-    }
-    let parts: Option<BTreeMap<String, Part>> = serde_json::from_slice::<serde_json::Value>(manifest)
-        .ok()
-        .and_then(|value| serde_json::from_value(value.get("parts")?.clone()).ok());
-    if let (Some(parts), Ok(bytes)) = (parts, std::fs::read(folder.join(WEIGHTS))) {
-        check_part(bundle, &parts, WEIGHTS, &bytes)?;
-        safetensors_check::read(&bytes).map_err(|reason| BundleError::Tensors {
-            bundle: bundle.to_owned(),
-            part: WEIGHTS.to_owned(),
-            reason,
-        })?;
-    }
-    Err(error)
 }
 
 fn write_weights(members: &[Weights]) -> Result<Vec<u8>, ModelError> {

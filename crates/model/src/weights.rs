@@ -31,6 +31,19 @@ impl Weights {
         self.0.iter().map(|(name, array)| (name.as_str(), array))
     }
 
+    /// The weights as a bundle stores them: kernels rounded to half precision, the rest as it is.
+    #[must_use]
+    pub fn rounded(&self) -> Self {
+        let round = |array: &Array| {
+            let mut array = array.clone();
+            if array.shape.len() == 4 {
+                array.values.iter_mut().for_each(|value| *value = half::f16::from_f32(*value).to_f32());
+            }
+            array
+        };
+        Self(self.0.iter().map(|(name, array)| (name.clone(), round(array))).collect())
+    }
+
     /// Number of trained values, running statistics left out.
     pub fn parameter_count(&self) -> usize {
         let statistic = |name: &str| name.ends_with(".mean") || name.ends_with(".variance");

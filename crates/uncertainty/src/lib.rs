@@ -25,6 +25,7 @@ mod error;
 mod gate;
 mod label_shift;
 mod ledoit_wolf;
+mod logistic;
 mod mahalanobis;
 mod multiple_testing;
 mod nearest_neighbors;
@@ -68,6 +69,7 @@ pub use error::UncertaintyError;
 pub use gate::{GATE_LEVEL, Gate, GateCells, training_gate};
 pub use label_shift::{LabelShift, adjust_to_shares, label_shift_em, label_shift_interval};
 pub use ledoit_wolf::{Covariance, Shrinkage, covariance};
+pub use logistic::logistic_regression;
 pub use mahalanobis::{Mahalanobis, RelativeMahalanobis};
 pub use multiple_testing::{
     DetectionFloor, Storey, benjamini_hochberg, calibration_cells_needed, detection_floor, storey,
