@@ -132,7 +132,12 @@ impl Labels {
             }
         }
         for b in boxes.iter_mut().filter(|b| b.row1 == 0) {
-            *b = PixelBox { row0: 0, col0: 0, row1: 0, col1: 0 };
+            *b = PixelBox {
+                row0: 0,
+                col0: 0,
+                row1: 0,
+                col1: 0,
+            };
         }
         boxes
     }

@@ -73,27 +73,53 @@ pub fn resample_nearest(map: ArrayView2<u32>, affine: &Affine, out: (usize, usiz
 /// crop shrinks (`scale` > 1), each output pixel is the mean of ⌈scale⌉² points spread over it, so that fine
 /// structure is averaged and does not alias.
 pub fn crop_at(plane: ArrayView2<f32>, center: (f32, f32), size_px: usize, scale: f32) -> Array2<f32> {
-    let out = (size_px, size_px);
-    let affine = Affine::about([[scale, 0.0], [0.0, scale]], out, center);
-    // A small excess over 1 (rounding of a pixel size) is no reason to blur.
-    let points = if scale > 1.05 { scale.ceil() as usize } else { 1 };
-    if points == 1 {
-        return resample(plane, &affine, out);
+    let (rows, cols) = plane.dim();
+    if rows == 0 || cols == 0 {
+        return Array2::zeros((size_px, size_px));
     }
-    let spread: Vec<f32> = (0..points)
-        .map(|i| (i as f32 + 0.5) / points as f32 - 0.5)
-        .collect();
-    let weight = 1.0 / (points * points) as f32;
-    Array2::from_shape_fn(out, |(row, col)| {
-        let mut sum = 0.0;
-        for dr in &spread {
-            for dc in &spread {
-                let (r, c) = affine.apply(row as f32 + dr, col as f32 + dc);
-                sum += bilinear(plane, r, c);
+    // An upright crop is a weighted sum of rows of weighted sums of columns.
+    let row_taps = crop_taps(center.0, size_px, scale, rows);
+    let col_taps = crop_taps(center.1, size_px, scale, cols);
+    let used = col_taps.iter().flatten().map(|tap| tap.0);
+    let (first, last) = used.fold((cols, 0), |(first, last), col| (first.min(col), last.max(col)));
+    let mut crop = Array2::zeros((size_px, size_px));
+    let mut line = vec![0f32; cols];
+    for (taps, mut out) in row_taps.iter().zip(crop.rows_mut()) {
+        line[first..=last].fill(0.0);
+        for &(row, weight) in taps {
+            let source = plane.row(row);
+            for (sum, value) in line[first..=last].iter_mut().zip(source.iter().skip(first)) {
+                *sum += weight * value;
             }
         }
-        sum * weight
-    })
+        for (value, taps) in out.iter_mut().zip(&col_taps) {
+            *value = taps.iter().map(|&(col, weight)| weight * line[col]).sum();
+        }
+    }
+    crop
+}
+
+/// For each output pixel of one axis of a crop: the source pixels that it is made of, with weights that sum to 1.
+fn crop_taps(center: f32, size_px: usize, scale: f32, n: usize) -> Vec<Vec<(usize, f32)>> {
+    // A small excess over 1 (rounding of a pixel size) is no reason to blur.
+    let points = if scale > 1.05 { scale.ceil() as usize } else { 1 };
+    let middle = (size_px as f32 - 1.0) / 2.0;
+    let taps_of = |i: usize| {
+        let mut taps = Vec::with_capacity(2 * points);
+        for point in 0..points {
+            let spread = (point as f32 + 0.5) / points as f32 - 0.5;
+            let at = center + scale * (i as f32 - middle + spread);
+            let (whole, part) = (at.floor(), at - at.floor());
+            for (index, weight) in [(whole as i64, 1.0 - part), (whole as i64 + 1, part)] {
+                // A weight of 0 must not let in a pixel that is not a number.
+                if weight > 0.0 {
+                    taps.push((mirror(index, n), weight / points as f32));
+                }
+            }
+        }
+        taps
+    };
+    (0..size_px).map(taps_of).collect()
 }
 
 /// The value at a point between pixel centres, mirrored outside.
@@ -159,6 +185,33 @@ mod tests {
         assert_eq!(even, array![[45.0, 46.0], [55.0, 56.0]]);
         let half = crop_at(plane.view(), (4.0, 5.0), 3, 2.0);
         assert!((half[(1, 1)] - 45.0).abs() < 1e-4 && (half[(1, 2)] - 47.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_crop_is_what_resampling_shows() {
+        let plane = Array2::from_shape_fn((21, 17), |(r, c)| ((r * 37 + c * 101) % 64) as f32 / 64.0);
+        for (center, size, scale) in [
+            ((3.2, 15.7), 12, 0.7),
+            ((10.0, 8.5), 9, 1.0),
+            ((-2.0, 30.0), 7, 1.04),
+        ] {
+            let affine = Affine::about([[scale, 0.0], [0.0, scale]], (size, size), center);
+            let expected = resample(plane.view(), &affine, (size, size));
+            let crop = crop_at(plane.view(), center, size, scale);
+            assert!(
+                crop.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{center:?} {scale}"
+            );
+        }
+        // Half the size: each output pixel is the mean of four points a quarter of its side from its centre.
+        let (center, scale) = ((9.3, 8.1), 2.0);
+        let fine = Affine::about([[1.0, 0.0], [0.0, 1.0]], (10, 10), center);
+        let fine = resample(plane.view(), &fine, (10, 10));
+        let crop = crop_at(plane.view(), center, 5, scale);
+        for ((r, c), value) in crop.indexed_iter() {
+            let four = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(a, b)| fine[(2 * r + a, 2 * c + b)]);
+            assert!((value - four.iter().sum::<f32>() / 4.0).abs() < 1e-5, "{r},{c}");
+        }
     }
 
     #[test]
