@@ -103,7 +103,7 @@ pub enum EngineError {
         /// What is wrong, with line and column.
         source: Box<toml::de::Error>,
     },
-    /// A bundle is damaged, unknown, or made for something else.
+    /// A bundle that is not there, or does not hold what it is asked for.
     #[error("bundle {name:?}: {what}")]
     Bundle {
         /// Its name or folder.
@@ -111,7 +111,7 @@ pub enum EngineError {
         /// What is wrong and what to do.
         what: String,
     },
-    /// A network could not be computed.
+    /// Networks that cannot be run or trained.
     #[error("the networks of bundle {name:?} could not be run: {what}")]
     Network {
         /// The bundle.
@@ -119,6 +119,30 @@ pub enum EngineError {
         /// What the engine of the networks said.
         what: String,
     },
+    /// A bundle that is damaged.
+    #[error(transparent)]
+    BadBundle(#[from] model::BundleError),
+    /// A network that cannot be run or trained.
+    #[error(transparent)]
+    Model(#[from] model::ModelError),
+    /// What is on disk, or the plate map.
+    #[error(transparent)]
+    Plate(#[from] plate::PlateError),
+    /// An image where it stands alone (an image of a plate only costs its site).
+    #[error(transparent)]
+    Image(#[from] image::ImageError),
+    /// Features that cannot be measured.
+    #[error(transparent)]
+    Measure(#[from] measure::MeasureError),
+    /// Tables.
+    #[error(transparent)]
+    Profile(Box<profile::ProfileError>),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] report::ReportError),
+    /// Statistics.
+    #[error(transparent)]
+    Uncertainty(#[from] uncertainty::UncertaintyError),
     /// The user stopped the run.
     #[error("interrupted; the same command goes on where it stopped")]
     Interrupted,
@@ -129,7 +153,16 @@ impl EngineError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Write { .. } => ExitCode::NotWritten,
-            Self::Bundle { .. } | Self::Network { .. } => ExitCode::BadBundle,
+            Self::Profile(error) if matches!(**error, profile::ProfileError::File { action: "written", .. }) => {
+                ExitCode::NotWritten
+            }
+            Self::Bundle { .. } | Self::Network { .. } | Self::BadBundle(_) => ExitCode::BadBundle,
+            Self::Model(error) => match error {
+                model::ModelError::UnknownDevice { .. } | model::ModelError::NoCuda { .. } => ExitCode::UnusableInput,
+                model::ModelError::Stopped { .. } => ExitCode::Interrupted,
+                model::ModelError::TooFewSamples { .. } | model::ModelError::Diverged { .. } => ExitCode::UnusableInput,
+                _ => ExitCode::BadBundle,
+            },
             Self::Interrupted => ExitCode::Interrupted,
             _ => ExitCode::UnusableInput,
         }
@@ -138,5 +171,11 @@ impl EngineError {
     /// A [`EngineError::Unusable`] in one line.
     pub fn unusable(path: impl Into<PathBuf>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Unusable { path: path.into(), what: what.into(), remedy: remedy.into() }
+    }
+}
+
+impl From<profile::ProfileError> for EngineError {
+    fn from(error: profile::ProfileError) -> Self {
+        Self::Profile(Box::new(error))
     }
 }

@@ -8,12 +8,33 @@
 //! depends on the clock, on the number of threads or on where the folders lie; every file appears whole or not at all.
 #![forbid(unsafe_code)]
 
+pub mod bundles;
+mod classify;
+mod config;
+pub mod demo;
 mod error;
+pub mod evaluate;
+mod files;
+mod gather;
+mod inspect;
+mod models;
 mod outcome;
 mod params;
 mod progress;
+mod screen;
+mod segment;
+pub mod train;
 
+pub use classify::{ClassifyParams, Objects, classify};
+pub use config::{Settings, parse_memory, parse_pixel_size};
 pub use error::{EngineError, ExitCode};
+pub use gather::{GatherRequest, earlier_settings, gather};
+pub use inspect::{
+    ImageInspection, InspectParams, Inspection, PlateInspection, RunInspection, inspect, write_settings,
+};
+pub use models::{BundleCard, builtin_models, model_card};
 pub use outcome::{HitLine, RunSummary, SkippedSite};
-pub use params::{Device, GatherParams, NetworkParams, Novelty, ScreenParams, Shard};
+pub use params::{DataCredit, Device, GatherParams, NetworkParams, Novelty, ScreenParams, Shard};
 pub use progress::{Context, Progress, Silent};
+pub use screen::screen;
+pub use segment::{SegmentParams, segment};

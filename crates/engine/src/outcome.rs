@@ -49,6 +49,10 @@ pub struct RunSummary {
     pub wells: usize,
     /// One sentence on whether the plate can be used; none for a shard.
     pub verdict: Option<String>,
+    /// Whether the plate can be used at all; none for a shard.
+    pub usable: Option<bool>,
+    /// Whether the classes of the bundle fit every plate; none without a bundle of classes or for a shard.
+    pub classes_fit: Option<bool>,
     /// What this plate cannot tell, and what it would take.
     pub not_estimable: Vec<String>,
     /// The first hits, best first.

@@ -18,6 +18,16 @@ pub enum Device {
     Cuda(usize),
 }
 
+impl From<Device> for model::DeviceChoice {
+    fn from(device: Device) -> Self {
+        match device {
+            Device::Auto => Self::Auto,
+            Device::Cpu => Self::Cpu,
+            Device::Cuda(index) => Self::Cuda(index),
+        }
+    }
+}
+
 impl FromStr for Device {
     type Err = EngineError;
 
@@ -61,26 +71,14 @@ impl FromStr for Shard {
 }
 
 /// How the networks are used.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkParams {
     /// Where they are computed.
     pub device: Device,
     /// At most so many members of each bundle; `None` = all.
     pub members: Option<usize>,
-    /// Dropout draws a member; 1 = one pass without dropout.
-    pub draws: usize,
-}
-
-impl NetworkParams {
-    /// Draws a member when none are asked for. Two draws are the fewest that show spread; RECIPES.md A and B saw no
-    /// gain in accuracy from more.
-    pub const DRAWS: usize = 2;
-}
-
-impl Default for NetworkParams {
-    fn default() -> Self {
-        Self { device: Device::Auto, members: None, draws: Self::DRAWS }
-    }
+    /// Dropout draws a member; `None` = what the bundle asks for, 0 = one pass without dropout.
+    pub draws: Option<usize>,
 }
 
 /// Against what a cell counts as new.
@@ -128,6 +126,21 @@ pub struct GatherParams {
     pub seed: u64,
     /// Whether to write report.html.
     pub report: bool,
+    /// Data to credit in the report.
+    pub credits: Vec<DataCredit>,
+}
+
+/// Data that the report credits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataCredit {
+    /// What is credited.
+    pub name: String,
+    /// Its licence.
+    pub licence: String,
+    /// Who, where it was published, how to cite.
+    pub text: String,
+    /// A link, if there is one.
+    pub link: Option<String>,
 }
 
 impl GatherParams {
@@ -139,6 +152,8 @@ impl GatherParams {
     pub const MIN_EFFECT: f64 = 2.0;
     /// Default coverage of the sets.
     pub const SET_COVERAGE: f64 = 0.9;
+    /// Default seed.
+    pub const SEED: u64 = 1;
     /// Default dispersion of cell counts.
     pub const DISPERSION: f64 = 0.1;
 }
@@ -159,8 +174,9 @@ impl Default for GatherParams {
             default_dispersion: Self::DISPERSION,
             novel_against: Novelty::Both,
             clusters: None,
-            seed: 0,
+            seed: Self::SEED,
             report: true,
+            credits: Vec::new(),
         }
     }
 }
