@@ -146,27 +146,3 @@ fn write_plate(
     write_if_other(&plate.join("LICENSE.txt"), source.licence.as_bytes())?;
     write_if_other(map, text.as_bytes())
 }
-
-#[cfg(test)]
-mod preview {
-    use super::*;
-    #[test]
-    fn preview() {
-        let dev = Development { data: "/work/shared/data".into(), fold: 1, bundle: String::new() };
-        let source = Source::from_folder(&dev).unwrap();
-        let classes: Vec<&str> = source.nuclei.iter().map(|n| n.class.as_str()).collect();
-        let plan = design::plan(&classes, source.untaught, 0);
-        eprintln!("{}", source.describe(&plan));
-        for (i, well) in plan.iter().enumerate() {
-            let mut rng = uncertainty::stream(0, &format!("planted/field/{}", well.name()));
-            let f = lay_out(&source.nuclei, &well.nuclei, &source.background, &mut rng);
-            if f.placed.len() != well.nuclei.len() { eprintln!("{}: {} of {}", well.name(), f.placed.len(), well.nuclei.len()); }
-            if i < 6 || matches!(well.effect, Some((2..=4, 2))) {
-                std::fs::write(format!("/tmp/h8/p_{}_{:?}.png", well.name(), well.effect.map(|e| e.0 * 10 + e.1).unwrap_or(99)), encode_png_gray(f.pixels.view())).unwrap();
-            }
-        }
-        let source = Source::embedded().unwrap();
-        let classes: Vec<&str> = source.nuclei.iter().map(|n| n.class.as_str()).collect();
-        eprintln!("{}", source.describe(&design::plan(&classes, source.untaught, 0)));
-    }
-}
