@@ -7,10 +7,10 @@ use uncertainty::below;
 
 /// Side of a patch; patches overlap by half.
 const PATCH_PX: usize = 12;
-/// A patch is at least this far from anything bright.
-const FROM_NUCLEI_PX: f32 = 5.0;
-/// Of Otsu's threshold over the whole crop: anything above counts as bright.
-const OF_OTSU: f32 = 0.5;
+/// A patch is at least this far from anything above Otsu's threshold of the crop ...
+const FROM_NUCLEI_PX: f32 = 8.0;
+/// ... and its grey values differ by at most this part of the threshold, so that dim nuclei and halos stay out.
+const MOST_SPREAD: f32 = 1.0 / 3.0;
 
 /// Patches of real background, each with its mean taken off.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ impl Background {
     /// Adds the crop's background: at most one patch from each corner, where there is no nucleus near.
     pub(super) fn add(&mut self, pixels: ArrayView2<u8>) {
         let Some(threshold) = otsu(pixels.iter().map(|&value| f32::from(value))) else { return };
-        let bright = pixels.mapv(|value| f32::from(value) > OF_OTSU * threshold);
+        let bright = pixels.mapv(|value| f32::from(value) > threshold);
         let distance = distance_transform(bright.mapv(|bright| !bright).view(), Beyond::Unknown);
         let (rows, cols) = pixels.dim();
         for (row0, col0) in
@@ -34,8 +34,9 @@ impl Background {
             if is_free {
                 let patch = Array2::from_shape_fn((PATCH_PX, PATCH_PX), |(row, col)| f32::from(pixels[at(row, col)]));
                 let mean = patch.sum() / (PATCH_PX * PATCH_PX) as f32;
+                let (low, high) = patch.iter().fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
                 // A patch that is constant was clipped to 0 by the data set's rescaling and would leave dead squares.
-                if patch.iter().any(|&value| value != patch[(0, 0)]) {
+                if high > low && high - low <= MOST_SPREAD * threshold {
                     self.means.push(f64::from(mean));
                     self.patches.push(patch - mean);
                 }
