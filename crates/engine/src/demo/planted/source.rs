@@ -15,6 +15,8 @@ use crate::files::read_whole;
 
 /// The untaught class of the demonstration and of its development.
 const UNTAUGHT: &str = "ADCCM";
+/// The fold that the arrangement was developed on: its untaught nuclei are spent and not placed.
+const DEVELOPED_ON: &str = "f1";
 
 /// What the arrangement is developed with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The pack in the binary: known classes of fold 0, the untaught class from every fold.
+    /// The pack in the binary: known classes of fold 0, the untaught class from every fold but the one of the development.
     ///
     /// Errors: the pack is damaged.
     pub(super) fn embedded() -> Result<Self, EngineError> {
@@ -56,9 +58,9 @@ impl Source {
             // CLASS/ROLE_fN_CELL.png
             let (class, rest) = name.split_once('/').unwrap_or_default();
             let (role, rest) = rest.split_once('_').unwrap_or_default();
-            let cell = rest.split_once('_').map_or(rest, |(_fold, cell)| cell).trim_end_matches(".png");
-            if role == "known" || class == source.untaught {
-                source.add(class, cell, bytes, Path::new(name))?;
+            let (fold, cell) = rest.split_once('_').unwrap_or_default();
+            if role == "known" || (class == source.untaught && fold != DEVELOPED_ON) {
+                source.add(class, cell.trim_end_matches(".png"), bytes, Path::new(name))?;
             }
         }
         Ok(source)
