@@ -57,19 +57,36 @@ pub(crate) fn flag_cells(
         let level = params.fdr * selected.len() as f64 / tests as f64;
         let mut worst: Option<(usize, usize)> = None;
         for g in selected {
-            let rows: Vec<usize> =
-                groups[g].wells.iter().flat_map(|&w| layout.wells[w].rows.iter().copied()).filter(|&r| p_cell[r].is_some()).collect();
+            let rows: Vec<usize> = groups[g]
+                .wells
+                .iter()
+                .flat_map(|&w| layout.wells[w].rows.iter().copied())
+                .filter(|&r| p_cell[r].is_some())
+                .collect();
             let p: Vec<f64> = rows.iter().filter_map(|&r| p_cell[r]).collect();
-            let n = groups[g].wells.iter().map(|&w| n_calibration[layout.wells[w].plate]).min().unwrap_or(0);
+            let n = groups[g]
+                .wells
+                .iter()
+                .map(|&w| n_calibration[layout.wells[w].plate])
+                .min()
+                .unwrap_or(0);
             if n > 0 {
-                let needed = detection_floor(1.0 / (n + 1) as f64, p.len(), level).tests_needed.unwrap_or(usize::MAX);
+                let needed = detection_floor(1.0 / (n + 1) as f64, p.len(), level)
+                    .tests_needed
+                    .unwrap_or(usize::MAX);
                 if worst.is_none_or(|(k, _)| needed > k) {
                     worst = Some((needed, p.len()));
                 }
             }
             for ((row, p), q) in rows.iter().zip(&p).zip(benjamini_hochberg(&p)) {
                 if q <= level {
-                    flags.push(Flag { row: *row, group: g, p: *p, q, kind: kinds[*row] });
+                    flags.push(Flag {
+                        row: *row,
+                        group: g,
+                        p: *p,
+                        q,
+                        kind: kinds[*row],
+                    });
                 }
             }
         }
@@ -86,18 +103,23 @@ pub(crate) fn flag_cells(
 }
 
 /// What a flag on each object would be: `candidate`, or the artefact that explains it.
-pub(crate) fn novelty_kinds(objects: &DataFrame, layout: &PlateLayout, blurred: &BTreeSet<SiteKey>) -> Result<Vec<&'static str>, ProfileError> {
+pub(crate) fn novelty_kinds(
+    objects: &DataFrame,
+    layout: &PlateLayout,
+    blurred: &BTreeSet<SiteKey>,
+) -> Result<Vec<&'static str>, ProfileError> {
     let mut kinds = vec!["candidate"; objects.height()];
-    let mut mark = |column: &str, kind: &'static str, is_bad: &dyn Fn(f64) -> bool| -> Result<(), ProfileError> {
-        if let Some(values) = numbers_if_there("objects", objects, column)? {
-            for (slot, value) in kinds.iter_mut().zip(values) {
-                if value.is_some_and(is_bad) {
-                    *slot = kind;
+    let mut mark =
+        |column: &str, kind: &'static str, is_bad: &dyn Fn(f64) -> bool| -> Result<(), ProfileError> {
+            if let Some(values) = numbers_if_there("objects", objects, column)? {
+                for (slot, value) in kinds.iter_mut().zip(values) {
+                    if value.is_some_and(is_bad) {
+                        *slot = kind;
+                    }
                 }
             }
-        }
-        Ok(())
-    };
+            Ok(())
+        };
     // The last mark stands: blur explains more than a bad outline, and a cut object more than blur.
     for name in objects.get_column_names_owned() {
         if name.starts_with("Nuclei_Intensity_UpperQuartileIntensity_") {
@@ -110,7 +132,9 @@ pub(crate) fn novelty_kinds(objects: &DataFrame, layout: &PlateLayout, blurred: 
     if !blurred.is_empty() {
         let site = numbers_if_there("objects", objects, "Metadata_Site")?;
         let time = numbers_if_there("objects", objects, "Metadata_Timepoint")?;
-        let at = |column: &Option<Vec<Option<f64>>>, row: usize| column.as_ref().and_then(|c| c[row]).unwrap_or(0.0) as i64;
+        let at = |column: &Option<Vec<Option<f64>>>, row: usize| {
+            column.as_ref().and_then(|c| c[row]).unwrap_or(0.0) as i64
+        };
         for (row, kind) in kinds.iter_mut().enumerate() {
             if blurred.contains(&(layout.well_of_row[row], at(&site, row), at(&time, row))) {
                 *kind = "artefact_blur";

@@ -44,7 +44,10 @@ impl ClassMix {
         let classes = params.classes.clone().unwrap_or(found);
         let mut probability = Array2::from_elem((objects.height(), classes.len()), f64::NAN);
         for (k, class) in classes.iter().enumerate() {
-            for (row, p) in numbers("objects", objects, &format!("{PREFIX}{class}"))?.into_iter().enumerate() {
+            for (row, p) in numbers("objects", objects, &format!("{PREFIX}{class}"))?
+                .into_iter()
+                .enumerate()
+            {
                 probability[[row, k]] = p.unwrap_or(f64::NAN);
             }
         }
@@ -52,13 +55,24 @@ impl ClassMix {
             return Ok(None);
         }
         let even = vec![1.0 / classes.len() as f64; classes.len()];
-        let prior = params.class_prior.clone().filter(|p| p.len() == classes.len()).unwrap_or(even);
-        Ok(Some(Self { classes, probability, prior }))
+        let prior = params
+            .class_prior
+            .clone()
+            .filter(|p| p.len() == classes.len())
+            .unwrap_or(even);
+        Ok(Some(Self {
+            classes,
+            probability,
+            prior,
+        }))
     }
 
     /// Rows of `rows` that have probabilities.
     fn usable(&self, rows: &[usize]) -> Vec<usize> {
-        rows.iter().copied().filter(|&r| self.probability.row(r).iter().all(|p| p.is_finite())).collect()
+        rows.iter()
+            .copied()
+            .filter(|&r| self.probability.row(r).iter().all(|p| p.is_finite()))
+            .collect()
     }
 
     /// Most probable class of an object.
@@ -101,11 +115,17 @@ impl ClassMix {
             .map(|(&share, variance)| {
                 let binomial = share * (1.0 - share);
                 // Where the information says nothing (a share at 0 or 1) the plain count of cells stands.
-                let effective = variance.filter(|v| *v > 0.0 && binomial > 1e-6).map_or(n, |v| (binomial / v).clamp(1.0, n));
+                let effective = variance
+                    .filter(|v| *v > 0.0 && binomial > 1e-6)
+                    .map_or(n, |v| (binomial / v).clamp(1.0, n));
                 // wilson wants whole numbers: counts in hundredths of a cell keep the share, and z grows with them.
                 let total = (100.0 * effective).round();
                 let (lower, upper) = wilson((share * total).round() as u64, total as u64, Z_90 * 10.0);
-                Fraction { share, lower: lower.min(share), upper: upper.max(share) }
+                Fraction {
+                    share,
+                    lower: lower.min(share),
+                    upper: upper.max(share),
+                }
             })
             .collect();
         Some((fractions, usable.len()))
@@ -114,30 +134,50 @@ impl ClassMix {
     /// Per class, the share of cells at or below the 5 % level of `P_Known` that known cells of that class have.
     ///
     /// From the bundle when the parameters hold it; else from this run's control cells by predicted class, shrunk to 0.05.
-    pub(crate) fn known_levels(&self, layout: &PlateLayout, p_known: &[Option<f64>], params: &GatherParams) -> Vec<f64> {
-        if let Some(levels) = params.known_levels.as_ref().filter(|l| l.len() == self.classes.len()) {
+    pub(crate) fn known_levels(
+        &self,
+        layout: &PlateLayout,
+        p_known: &[Option<f64>],
+        params: &GatherParams,
+    ) -> Vec<f64> {
+        if let Some(levels) = params
+            .known_levels
+            .as_ref()
+            .filter(|l| l.len() == self.classes.len())
+        {
             return levels.clone();
         }
         let mut tally = vec![(0.0, 0.0); self.classes.len()];
-        for &row in layout.plates.iter().flat_map(|p| &p.controls).flat_map(|&w| &layout.wells[w].rows) {
+        for &row in layout
+            .plates
+            .iter()
+            .flat_map(|p| &p.controls)
+            .flat_map(|&w| &layout.wells[w].rows)
+        {
             if let (Some(k), Some(p)) = (self.top(row), p_known[row]) {
                 tally[k].0 += f64::from(u8::from(p <= 0.05));
                 tally[k].1 += 1.0;
             }
         }
-        tally.iter().map(|(hits, n)| (hits + 0.05 * LEVEL_WEIGHT) / (n + LEVEL_WEIGHT)).collect()
+        tally
+            .iter()
+            .map(|(hits, n)| (hits + 0.05 * LEVEL_WEIGHT) / (n + LEVEL_WEIGHT))
+            .collect()
     }
 
     /// Share of cells that fall at the 5 % level of `P_Known` by these rows' class mix alone.
     pub(crate) fn expected_known_share(&self, rows: &[usize], levels: &[f64]) -> f64 {
-        self.mean(rows).map_or(0.05, |mix| mix.iter().zip(levels).map(|(m, l)| m * l).sum())
+        self.mean(rows)
+            .map_or(0.05, |mix| mix.iter().zip(levels).map(|(m, l)| m * l).sum())
     }
 }
 
 /// Variance of each mixture share, from the inverse of the observed information on the shares above zero.
 fn mixture_variances(cells: &Array2<f64>, prior: &[f64], shares: &[f64]) -> Vec<Option<f64>> {
     let active: Vec<usize> = (0..shares.len()).filter(|&k| shares[k] > 1e-4).collect();
-    let Some((&last, free)) = active.split_last() else { return vec![None; shares.len()] };
+    let Some((&last, free)) = active.split_last() else {
+        return vec![None; shares.len()];
+    };
     let d = free.len();
     let mut information = Array2::<f64>::zeros((d, d));
     for cell in cells.outer_iter() {
@@ -146,7 +186,10 @@ fn mixture_variances(cells: &Array2<f64>, prior: &[f64], shares: &[f64]) -> Vec<
         if total <= 0.0 {
             continue;
         }
-        let h: Vec<f64> = free.iter().map(|&k| (density(k) - density(last)) / total).collect();
+        let h: Vec<f64> = free
+            .iter()
+            .map(|&k| (density(k) - density(last)) / total)
+            .collect();
         for a in 0..d {
             for b in 0..d {
                 information[[a, b]] += h[a] * h[b];
@@ -215,10 +258,28 @@ mod tests {
         };
         let rows: Vec<usize> = (0..100).collect();
         let params = GatherParams::default();
-        let sure = ClassMix::read(&table(1.0), &params).unwrap().unwrap().fractions(&rows).unwrap().0[0];
+        let sure = ClassMix::read(&table(1.0), &params)
+            .unwrap()
+            .unwrap()
+            .fractions(&rows)
+            .unwrap()
+            .0[0];
         let (low, high) = wilson(30, 100, Z_90);
-        assert!((sure.share - 0.3).abs() < 1e-6 && (sure.lower - low).abs() < 1e-3 && (sure.upper - high).abs() < 1e-3, "{sure:?}");
-        let mixed = ClassMix::read(&table(0.8), &params).unwrap().unwrap().fractions(&rows).unwrap().0[0];
-        assert!(mixed.upper - mixed.lower > 1.3 * (sure.upper - sure.lower), "{mixed:?}");
+        assert!(
+            (sure.share - 0.3).abs() < 1e-6
+                && (sure.lower - low).abs() < 1e-3
+                && (sure.upper - high).abs() < 1e-3,
+            "{sure:?}"
+        );
+        let mixed = ClassMix::read(&table(0.8), &params)
+            .unwrap()
+            .unwrap()
+            .fractions(&rows)
+            .unwrap()
+            .0[0];
+        assert!(
+            mixed.upper - mixed.lower > 1.3 * (sure.upper - sure.lower),
+            "{mixed:?}"
+        );
     }
 }

@@ -18,7 +18,11 @@ pub(crate) const MIN_CONTROL_WELLS_FOR_COUNTS: usize = 2;
 /// One count test against the control wells of a well's plate, other than itself; `None` when it is not estimable.
 ///
 /// Control counts are scaled to the well's number of sites read.
-pub(crate) fn count_of_well(layout: &PlateLayout, well: usize, params: &GatherParams) -> Option<(CountTest, usize)> {
+pub(crate) fn count_of_well(
+    layout: &PlateLayout,
+    well: usize,
+    params: &GatherParams,
+) -> Option<(CountTest, usize)> {
     let here = &layout.wells[well];
     if here.sites_read == 0 {
         return None;
@@ -29,7 +33,8 @@ pub(crate) fn count_of_well(layout: &PlateLayout, well: usize, params: &GatherPa
         .filter(|&&c| c != well && layout.wells[c].sites_read > 0)
         .map(|&c| {
             let control = &layout.wells[c];
-            (control.rows.len() as f64 * f64::from(here.sites_read) / f64::from(control.sites_read)).round() as u64
+            (control.rows.len() as f64 * f64::from(here.sites_read) / f64::from(control.sites_read)).round()
+                as u64
         })
         .collect();
     if controls.len() < MIN_CONTROL_WELLS_FOR_COUNTS {
@@ -40,10 +45,18 @@ pub(crate) fn count_of_well(layout: &PlateLayout, well: usize, params: &GatherPa
 }
 
 /// One row a well that is neither a control nor empty, closed by BH per plate; sentences on what is assumed or missing.
-pub(crate) fn count_tests(layout: &PlateLayout, groups: &[TreatmentGroup], params: &GatherParams) -> (Vec<TestRow>, Vec<String>, Vec<String>) {
+pub(crate) fn count_tests(
+    layout: &PlateLayout,
+    groups: &[TreatmentGroup],
+    params: &GatherParams,
+) -> (Vec<TestRow>, Vec<String>, Vec<String>) {
     let (mut notes, mut missing) = (Vec::new(), Vec::new());
     for plate in &layout.plates {
-        let controls = plate.controls.iter().filter(|&&c| layout.wells[c].sites_read > 0).count();
+        let controls = plate
+            .controls
+            .iter()
+            .filter(|&&c| layout.wells[c].sites_read > 0)
+            .count();
         if controls < MIN_CONTROL_WELLS_FOR_COUNTS {
             missing.push(format!(
                 "Count hits of plate {} are not estimable: {controls} negative-control wells; {MIN_CONTROL_WELLS_FOR_COUNTS} are needed, {MIN_CONTROL_WELLS_FOR_RATE} for a dispersion of its own.",
@@ -61,8 +74,12 @@ pub(crate) fn count_tests(layout: &PlateLayout, groups: &[TreatmentGroup], param
     for (g, group) in groups.iter().enumerate() {
         for &well in &group.wells {
             let here = &layout.wells[well];
-            let controls: Vec<usize> =
-                layout.plates[here.plate].controls.iter().copied().filter(|&c| layout.wells[c].sites_read > 0).collect();
+            let controls: Vec<usize> = layout.plates[here.plate]
+                .controls
+                .iter()
+                .copied()
+                .filter(|&c| layout.wells[c].sites_read > 0)
+                .collect();
             let mut row = TestRow {
                 kind: Kind::Count,
                 group: g,
@@ -84,8 +101,13 @@ pub(crate) fn count_tests(layout: &PlateLayout, groups: &[TreatmentGroup], param
             };
             match count_of_well(layout, well, params) {
                 Some((test, n)) => {
-                    row.method = if n >= MIN_CONTROL_WELLS_FOR_RATE { "negative binomial, dispersion estimated" } else { "negative binomial, dispersion assumed" };
-                    (row.effect, row.lower, row.upper) = (Some(test.ratio), Some(test.lower), Some(test.upper));
+                    row.method = if n >= MIN_CONTROL_WELLS_FOR_RATE {
+                        "negative binomial, dispersion estimated"
+                    } else {
+                        "negative binomial, dispersion assumed"
+                    };
+                    (row.effect, row.lower, row.upper) =
+                        (Some(test.ratio), Some(test.lower), Some(test.upper));
                     row.p = Some(test.p);
                     row.call = Call::NoHit;
                     families.entry(here.plate).or_default().push(rows.len());
@@ -107,7 +129,9 @@ pub(crate) fn count_tests(layout: &PlateLayout, groups: &[TreatmentGroup], param
         for (&i, q) in members.iter().zip(benjamini_hochberg(&p)) {
             let row = &mut rows[i];
             row.q = Some(q);
-            let strong = row.effect.is_some_and(|r| r >= params.min_effect || r <= 1.0 / params.min_effect);
+            let strong = row
+                .effect
+                .is_some_and(|r| r >= params.min_effect || r <= 1.0 / params.min_effect);
             if q <= params.count_fdr && strong {
                 row.call = Call::Hit;
             }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ProfileError {
     /// A column that the gather stage needs is not in the table.
-    #[error("the {table} table has no column {column:?}; it has {known}; make the site tables again with this version")]
+    #[error(
+        "the {table} table has no column {column:?}; it has {known}; make the site tables again with this version"
+    )]
     MissingColumn {
         /// Which table: `objects` or `site quality`.
         table: &'static str,

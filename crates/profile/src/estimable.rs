@@ -24,14 +24,29 @@ pub fn estimable(wells: &[WellInfo], params: &GatherParams) -> Vec<String> {
     let mut sentences = Vec::new();
     for (plate, wells) in plates {
         let usable = |w: &&&WellInfo| w.sites == 0 || w.sites > w.sites_skipped;
-        let controls = wells.iter().filter(|w| w.role == Role::Negcon).filter(usable).count();
+        let controls = wells
+            .iter()
+            .filter(|w| w.role == Role::Negcon)
+            .filter(usable)
+            .count();
         let mut tested: BTreeMap<(String, u64), usize> = BTreeMap::new();
-        for well in wells.iter().filter(|w| matches!(w.role, Role::Treatment | Role::Poscon)).filter(usable) {
-            let name = well.treatment.clone().unwrap_or_else(|| format!("well {}", well.well));
-            *tested.entry((name, well.dose.map_or(0, |d| d.max(0.0).to_bits()))).or_insert(0) += 1;
+        for well in wells
+            .iter()
+            .filter(|w| matches!(w.role, Role::Treatment | Role::Poscon))
+            .filter(usable)
+        {
+            let name = well
+                .treatment
+                .clone()
+                .unwrap_or_else(|| format!("well {}", well.well));
+            *tested
+                .entry((name, well.dose.map_or(0, |d| d.max(0.0).to_bits())))
+                .or_insert(0) += 1;
         }
         if tested.is_empty() {
-            sentences.push(format!("Plate {plate}: there is nothing to test; every well is a negative control or empty."));
+            sentences.push(format!(
+                "Plate {plate}: there is nothing to test; every well is a negative control or empty."
+            ));
         }
         if controls < MIN_CONTROL_WELLS_FOR_COUNTS {
             sentences.push(format!(
@@ -56,8 +71,13 @@ pub fn estimable(wells: &[WellInfo], params: &GatherParams) -> Vec<String> {
             let floor = smallest_rank_sum_p(r, controls, Tail::Greater);
             let alike = tested.values().filter(|&&n| n == r).count();
             let sentence = match detection_floor(floor, tests, params.fdr).tests_needed {
-                None => format!("can never be called at a false-discovery rate of {} among {tests} tests; more replicates or controls are needed", params.fdr),
-                Some(k) if k > alike.max(1) => format!("can be called only if at least {k} treatments are hits together"),
+                None => format!(
+                    "can never be called at a false-discovery rate of {} among {tests} tests; more replicates or controls are needed",
+                    params.fdr
+                ),
+                Some(k) if k > alike.max(1) => {
+                    format!("can be called only if at least {k} treatments are hits together")
+                }
                 Some(_) => continue,
             };
             sentences.push(format!(
@@ -86,7 +106,9 @@ mod tests {
             sites: 1,
             sites_skipped: 0,
         };
-        let mut wells: Vec<WellInfo> = (0..controls).map(|i| well(i, "DMSO".into(), Role::Negcon)).collect();
+        let mut wells: Vec<WellInfo> = (0..controls)
+            .map(|i| well(i, "DMSO".into(), Role::Negcon))
+            .collect();
         for t in 0..treatments {
             for _ in 0..replicates {
                 wells.push(well(wells.len(), format!("T{t:02}"), Role::Treatment));
@@ -105,7 +127,12 @@ mod tests {
 
     #[test]
     fn every_limit_is_said_with_what_it_would_take() {
-        check(0, 10, 1, &["count hits are not estimable with 0", "novelty against controls"]);
+        check(
+            0,
+            10,
+            1,
+            &["count hits are not estimable with 0", "novelty against controls"],
+        );
         check(3, 10, 1, &["novelty against controls"]);
         check(4, 10, 1, &["a ranking without an error rate"]);
         check(8, 10, 1, &[]);
@@ -117,6 +144,9 @@ mod tests {
         last.well = "H12".into();
         wells.push(last);
         let said = estimable(&wells, &GatherParams::default());
-        assert!(said.len() == 1 && said[0].contains("at least 5 treatments"), "{said:?}");
+        assert!(
+            said.len() == 1 && said[0].contains("at least 5 treatments"),
+            "{said:?}"
+        );
     }
 }

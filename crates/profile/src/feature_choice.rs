@@ -5,15 +5,30 @@ use uncertainty::{MAD_TO_SD, median};
 
 /// A feature with more missing values than this share is left out.
 const MAX_MISSING: f64 = 0.05;
-/// Scaled values are cut at this many robust deviations, so that one bright speck does not make the covariance.
-pub(crate) const CLIP: f64 = 4.0;
-/// A feature is left out when more than this share of its variance over control cells lies between control wells:
-/// it then tells wells apart that were treated alike.
-const MAX_WELL_SHARE: f64 = 0.2;
-/// Of two features that correlate more than this over control cells, the one that is steadier between wells stays.
-const MAX_CORRELATION: f64 = 0.9;
-/// At most this many features, the steadiest first.
-const MAX_FEATURES: usize = 24;
+/// Scaled values are cut at this many robust deviations before a covariance or a cluster is fitted, so that one bright speck
+/// does not make it.
+pub(crate) const FIT_CUT: f64 = 4.0;
+/// What makes a feature few and steady enough.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeatureLimits {
+    /// A feature is left out when more than this share of its variance over control cells lies between control wells:
+    /// it then tells wells apart that were treated alike.
+    pub well_share: f64,
+    /// Of two features that correlate more than this over control cells, the one that is steadier between wells stays.
+    pub correlation: f64,
+    /// At most this many features, the steadiest first: the fewer near copies, the more a real shift stands out.
+    pub features: usize,
+}
+
+impl Default for FeatureLimits {
+    fn default() -> Self {
+        Self {
+            well_share: 0.2,
+            correlation: 0.8,
+            features: 24,
+        }
+    }
+}
 
 /// Center and spread of every feature on reference cells.
 #[derive(Clone, Debug)]
@@ -27,7 +42,11 @@ impl RobustScale {
     pub(crate) fn fit(values: ArrayView2<f32>, rows: &[usize]) -> Self {
         let (mut center, mut spread) = (Vec::new(), Vec::new());
         for column in values.axis_iter(Axis(1)) {
-            let here: Vec<f64> = rows.iter().map(|&r| f64::from(column[r])).filter(|v| v.is_finite()).collect();
+            let here: Vec<f64> = rows
+                .iter()
+                .map(|&r| f64::from(column[r]))
+                .filter(|v| v.is_finite())
+                .collect();
             let middle = median(&here).unwrap_or(0.0);
             let deviations: Vec<f64> = here.iter().map(|v| (v - middle).abs()).collect();
             center.push(middle);
@@ -36,12 +55,12 @@ impl RobustScale {
         Self { center, spread }
     }
 
-    /// Robust z of `rows`, cut at ±[`CLIP`]; a missing value is 0 (the reference median), as is a column without spread.
-    pub(crate) fn apply(&self, values: ArrayView2<f32>, rows: &[usize]) -> Array2<f64> {
+    /// Robust z of `rows`, cut at ±`cut`; a missing value is 0 (the reference median), as is a column without spread.
+    pub(crate) fn apply(&self, values: ArrayView2<f32>, rows: &[usize], cut: f64) -> Array2<f64> {
         Array2::from_shape_fn((rows.len(), values.ncols()), |(i, j)| {
             let x = f64::from(values[[rows[i], j]]);
             if x.is_finite() && self.spread[j] > 0.0 {
-                ((x - self.center[j]) / self.spread[j]).clamp(-CLIP, CLIP)
+                ((x - self.center[j]) / self.spread[j]).clamp(-cut, cut)
             } else {
                 0.0
             }
@@ -79,10 +98,17 @@ pub(crate) struct FeatureChoice {
 /// wells, no near copies.
 ///
 /// `references`: per plate the control cells (all cells of a plate without controls).
-pub(crate) fn choose_features(values: ArrayView2<f32>, references: &[ReferenceCells]) -> FeatureChoice {
+pub(crate) fn choose_features(
+    values: ArrayView2<f32>,
+    references: &[ReferenceCells],
+    limits: FeatureLimits,
+) -> FeatureChoice {
     let mut choice = FeatureChoice::default();
     let n = values.nrows().max(1) as f64;
-    let scales: Vec<RobustScale> = references.iter().map(|r| RobustScale::fit(values, &r.rows)).collect();
+    let scales: Vec<RobustScale> = references
+        .iter()
+        .map(|r| RobustScale::fit(values, &r.rows))
+        .collect();
     let mut candidates = Vec::new();
     for (j, column) in values.axis_iter(Axis(1)).enumerate() {
         let missing = column.iter().filter(|v| !v.is_finite()).count() as f64 / n;
@@ -101,22 +127,29 @@ pub(crate) fn choose_features(values: ArrayView2<f32>, references: &[ReferenceCe
     let mut group = Vec::with_capacity(n_reference);
     let mut at = 0;
     for (reference, scale) in references.iter().zip(&scales) {
-        let z = scale.apply(values, &reference.rows);
-        scaled.slice_axis_mut(Axis(0), (at..at + z.nrows()).into()).assign(&z);
+        let z = scale.apply(values, &reference.rows, FIT_CUT);
+        scaled
+            .slice_axis_mut(Axis(0), (at..at + z.nrows()).into())
+            .assign(&z);
         group.extend(&reference.group);
         at += z.nrows();
     }
-    let shares: Vec<f64> = (0..values.ncols()).map(|j| well_share(scaled.column(j), &group)).collect();
+    let shares: Vec<f64> = (0..values.ncols())
+        .map(|j| well_share(scaled.column(j), &group))
+        .collect();
     candidates.sort_by(|&a, &b| shares[a].total_cmp(&shares[b]).then(a.cmp(&b)));
     let standard = standardized(&scaled);
     let mut kept: Vec<usize> = Vec::new();
     for j in candidates {
         // The two steadiest stay in any case: a plate whose wells all differ still has a distance.
-        if shares[j] > MAX_WELL_SHARE && kept.len() >= 2 {
+        if shares[j] > limits.well_share && kept.len() >= 2 {
             choice.dropped.push((j, "differs between control wells"));
-        } else if kept.iter().any(|&k| (standard.column(j).dot(&standard.column(k))).abs() > MAX_CORRELATION) {
+        } else if kept
+            .iter()
+            .any(|&k| (standard.column(j).dot(&standard.column(k))).abs() > limits.correlation)
+        {
             choice.dropped.push((j, "nearly a copy of a steadier feature"));
-        } else if kept.len() >= MAX_FEATURES {
+        } else if kept.len() >= limits.features {
             choice.dropped.push((j, "less steady than the features kept"));
         } else {
             kept.push(j);
@@ -157,11 +190,19 @@ fn well_share(values: ndarray::ArrayView1<f64>, group: &[usize]) -> f64 {
         return 0.0;
     }
     let mean = sums.values().map(|s| s.1).sum::<f64>() / n;
-    let between = sums.values().map(|s| s.0 * (s.1 / s.0 - mean).powi(2)).sum::<f64>() / (groups - 1.0);
+    let between = sums
+        .values()
+        .map(|s| s.0 * (s.1 / s.0 - mean).powi(2))
+        .sum::<f64>()
+        / (groups - 1.0);
     let within = sums.values().map(|s| s.2 - s.1 * s.1 / s.0).sum::<f64>() / (n - groups);
     let size = (n - sums.values().map(|s| s.0 * s.0).sum::<f64>() / n) / (groups - 1.0);
     let variance = ((between - within) / size).max(0.0);
-    if variance + within > 0.0 { variance / (variance + within) } else { 0.0 }
+    if variance + within > 0.0 {
+        variance / (variance + within)
+    } else {
+        0.0
+    }
 }
 
 #[cfg(test)]
@@ -181,11 +222,18 @@ mod tests {
             values[[i, 1]] = 3.0 * u + 0.01 * uniform(&mut rng) as f32;
             values[[i, 2]] = uniform(&mut rng) as f32 + group[i] as f32;
             values[[i, 3]] = 7.0;
-            values[[i, 4]] = if i % 10 == 0 { f32::NAN } else { uniform(&mut rng) as f32 };
+            values[[i, 4]] = if i % 10 == 0 {
+                f32::NAN
+            } else {
+                uniform(&mut rng) as f32
+            };
             values[[i, 5]] = uniform(&mut rng) as f32;
         }
-        let reference = ReferenceCells { rows: (0..n).collect(), group };
-        let choice = choose_features(values.view(), &[reference]);
+        let reference = ReferenceCells {
+            rows: (0..n).collect(),
+            group,
+        };
+        let choice = choose_features(values.view(), &[reference], FeatureLimits::default());
         assert!(choice.kept.contains(&5) && choice.kept.len() == 2, "{choice:?}");
         assert!(choice.kept.contains(&0) ^ choice.kept.contains(&1), "{choice:?}");
         let reasons: std::collections::BTreeMap<_, _> = choice.dropped.iter().copied().collect();

@@ -9,10 +9,10 @@ use uncertainty::{Tail, robust_z};
 use crate::cell_flags::{Flag, flag_cells, novelty_kinds};
 use crate::class_mix::ClassMix;
 use crate::clusters::{cluster_cells, cluster_table};
-use crate::columns::{feature_names, numbers, numbers_if_there, put, without_nan, withhold};
+use crate::columns::{feature_names, numbers, numbers_if_there, put, withhold, without_nan};
 use crate::control_null::{MIN_CONTROL_CELLS, MIN_CONTROL_WELLS, score_against_controls};
 use crate::count_tests::count_tests;
-use crate::feature_choice::{ReferenceCells, RobustScale, choose_features};
+use crate::feature_choice::{FIT_CUT, FeatureLimits, ReferenceCells, RobustScale, choose_features};
 use crate::gathered::{GateOutcome, Gathered, Verdict};
 use crate::hit_table::{HitTableInput, hit_table};
 use crate::known_gate::judge_plates;
@@ -64,32 +64,60 @@ pub fn gather(
     // Features, few and steady, scaled plate by plate.
     let names = feature_names(&objects);
     let values = feature_matrix(&objects, &names)?;
-    let usable_controls: Vec<Vec<usize>> = layout.plates.iter().map(|p| layout.with_cells(&p.controls)).collect();
+    let usable_controls: Vec<Vec<usize>> = layout
+        .plates
+        .iter()
+        .map(|p| layout.with_cells(&p.controls))
+        .collect();
     let references: Vec<ReferenceCells> = layout
         .plates
         .iter()
         .zip(&usable_controls)
-        .map(|(plate, controls)| reference_cells(&layout, if controls.len() >= 2 { controls } else { &plate.wells }))
+        .map(|(plate, controls)| {
+            reference_cells(
+                &layout,
+                if controls.len() >= 2 {
+                    controls
+                } else {
+                    &plate.wells
+                },
+            )
+        })
         .filter(|r| !r.rows.is_empty())
         .collect();
-    let choice = choose_features(values.view(), &references);
+    let choice = choose_features(values.view(), &references, FeatureLimits::default());
     let kept = values.select(Axis(1), &choice.kept);
     let kept_names: Vec<String> = choice.kept.iter().map(|&j| names[j].clone()).collect();
-    verdict.notes.push(feature_note(&names, &choice.kept, &choice.dropped));
+    verdict
+        .notes
+        .push(feature_note(&names, &choice.kept, &choice.dropped));
 
     // P_Controls.
     let against_controls = control_novelty(&layout, kept.view(), &usable_controls, params, &mut verdict)?;
 
     // The gate, then P_Known and the classes where they stand.
-    let mut p_known = numbers_if_there("objects", &objects, "Metadata_Novelty_P_Known")?.unwrap_or_else(|| vec![None; n]);
-    let classified = objects.get_column_names().iter().any(|c| c.starts_with("Metadata_Phenotype_P_"));
+    let mut p_known =
+        numbers_if_there("objects", &objects, "Metadata_Novelty_P_Known")?.unwrap_or_else(|| vec![None; n]);
+    let classified = objects
+        .get_column_names()
+        .iter()
+        .any(|c| c.starts_with("Metadata_Phenotype_P_"));
     verdict.gate = judge_plates(&layout, classified.then_some(p_known.as_slice()), params);
     let fits: Vec<bool> = layout
         .plates
         .iter()
-        .map(|p| verdict.gate.iter().all(|g| g.plate != p.name || g.outcome == GateOutcome::Fits))
+        .map(|p| {
+            verdict
+                .gate
+                .iter()
+                .all(|g| g.plate != p.name || g.outcome == GateOutcome::Fits)
+        })
         .collect();
-    let stands: Vec<bool> = layout.well_of_row.iter().map(|&w| fits[layout.wells[w].plate]).collect();
+    let stands: Vec<bool> = layout
+        .well_of_row
+        .iter()
+        .map(|&w| fits[layout.wells[w].plate])
+        .collect();
     let nearest = ClassMix::read(&objects, params)?;
     let mut mix = ClassMix::read(&objects, params)?;
     for row in (0..n).filter(|&r| !stands[r]) {
@@ -113,23 +141,60 @@ pub fn gather(
     let (mut tests, count_notes, count_missing) = count_tests(&layout, &groups, params);
     verdict.notes.extend(count_notes);
     verdict.not_estimable.extend(count_missing);
-    let novelty = novelty_tests(&layout, &groups, &against_controls.p, &p_known, mix.as_ref(), params, &mut verdict);
+    let novelty = novelty_tests(
+        &layout,
+        &groups,
+        &against_controls.p,
+        &p_known,
+        mix.as_ref(),
+        params,
+        &mut verdict,
+    );
     tests.extend(novelty.rows);
     let p_cell: Vec<Option<f64>> = match novelty.primary {
-        Some("both") => against_controls.p.iter().zip(&p_known).map(|(c, k)| c.zip(*k).map(|(c, k)| c.max(k))).collect(),
+        Some("both") => against_controls
+            .p
+            .iter()
+            .zip(&p_known)
+            .map(|(c, k)| c.zip(*k).map(|(c, k)| c.max(k)))
+            .collect(),
         Some("known") => p_known.clone(),
         Some(_) => against_controls.p.clone(),
-        None => against_controls.p.iter().zip(&p_known).map(|(c, k)| larger(*c, *k)).collect(),
+        None => against_controls
+            .p
+            .iter()
+            .zip(&p_known)
+            .map(|(c, k)| larger(*c, *k))
+            .collect(),
     };
 
     // Cells inside hits.
     let kinds = novelty_kinds(&objects, &layout, &blurred)?;
-    let primary_rows: Vec<TestRow> =
-        tests.iter().filter(|t| t.kind == Kind::Novelty && Some(t.about.as_str()) == novelty.primary).cloned().collect();
-    let (flags, floors) = flag_cells(&layout, &groups, &primary_rows, &p_cell, &against_controls.n_calibration, &kinds, params);
+    let primary_rows: Vec<TestRow> = tests
+        .iter()
+        .filter(|t| t.kind == Kind::Novelty && Some(t.about.as_str()) == novelty.primary)
+        .cloned()
+        .collect();
+    let (flags, floors) = flag_cells(
+        &layout,
+        &groups,
+        &primary_rows,
+        &p_cell,
+        &against_controls.n_calibration,
+        &kinds,
+        params,
+    );
     verdict.floors.extend(floors);
-    let candidates: BTreeSet<usize> = flags.iter().filter(|f| f.kind == "candidate").map(|f| f.row).collect();
-    let artefacts: BTreeSet<usize> = flags.iter().filter(|f| f.kind != "candidate").map(|f| f.row).collect();
+    let candidates: BTreeSet<usize> = flags
+        .iter()
+        .filter(|f| f.kind == "candidate")
+        .map(|f| f.row)
+        .collect();
+    let artefacts: BTreeSet<usize> = flags
+        .iter()
+        .filter(|f| f.kind != "candidate")
+        .map(|f| f.row)
+        .collect();
     let flags_made = primary_rows.iter().any(|t| t.q.is_some());
     if n > 0 && !flags_made {
         verdict.not_estimable.push("Flagged cells are not estimable: cells are flagged inside treatments that are hits at an error rate, and none can be called here.".to_owned());
@@ -137,7 +202,14 @@ pub fn gather(
 
     // Class shifts, flagged cells left out.
     if let Some(mix) = &mix {
-        tests.extend(class_tests(&layout, &groups, mix, &candidates, params, &mut verdict));
+        tests.extend(class_tests(
+            &layout,
+            &groups,
+            mix,
+            &candidates,
+            params,
+            &mut verdict,
+        ));
     }
 
     // Clusters.
@@ -147,7 +219,14 @@ pub fn gather(
     let clustering = cluster_cells(&layout, scaled.view(), &kept_names, &flagged_rows, params)?;
     verdict.notes.push(clustering.note.clone());
 
-    write_novelty(&mut objects, &against_controls, &p_known, novelty.primary, &flags, flags_made)?;
+    write_novelty(
+        &mut objects,
+        &against_controls,
+        &p_known,
+        novelty.primary,
+        &flags,
+        flags_made,
+    )?;
     put(&mut objects, "Metadata_Cluster", clustering.cluster.clone())?;
 
     verdict.separation = separations(&layout, &names, values.view(), &against_controls.score, params);
@@ -185,14 +264,27 @@ pub fn gather(
     let clusters = cluster_table(&clustering, &objects, &layout, &groups)?;
     let test_rows = test_table(&tests, &layout, &groups)?;
     conclude(&mut verdict, &layout, &tests, n);
-    Ok(Gathered { objects, wells: well_rows, hits, tests: test_rows, novel, clusters, verdict, scatter: clustering.scatter })
+    Ok(Gathered {
+        objects,
+        wells: well_rows,
+        hits,
+        tests: test_rows,
+        novel,
+        clusters,
+        verdict,
+        scatter: clustering.scatter,
+    })
 }
 
 /// Objects × features; NaN where missing. NaN does not leave this room's inside.
 fn feature_matrix(objects: &DataFrame, names: &[String]) -> Result<Array2<f32>, ProfileError> {
     let mut values = Array2::<f32>::zeros((objects.height(), names.len()));
     for (j, name) in names.iter().enumerate() {
-        for (slot, value) in values.column_mut(j).iter_mut().zip(numbers("objects", objects, name)?) {
+        for (slot, value) in values
+            .column_mut(j)
+            .iter_mut()
+            .zip(numbers("objects", objects, name)?)
+        {
             *slot = value.map_or(f32::NAN, |v| v as f32);
         }
     }
@@ -204,7 +296,9 @@ fn reference_cells(layout: &PlateLayout, wells: &[usize]) -> ReferenceCells {
     let mut reference = ReferenceCells::default();
     for &w in wells {
         reference.rows.extend(&layout.wells[w].rows);
-        reference.group.extend(std::iter::repeat_n(w, layout.wells[w].rows.len()));
+        reference
+            .group
+            .extend(std::iter::repeat_n(w, layout.wells[w].rows.len()));
     }
     reference
 }
@@ -215,14 +309,21 @@ fn feature_note(names: &[String], kept: &[usize], dropped: &[(usize, &'static st
     for (_, reason) in dropped {
         *reasons.entry(reason).or_insert(0) += 1;
     }
-    let why: Vec<String> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    let why: Vec<String> = reasons
+        .iter()
+        .map(|(reason, n)| format!("{n} {reason}"))
+        .collect();
     let list: Vec<&str> = kept.iter().map(|&j| names[j].as_str()).collect();
     format!(
         "{} of {} features are used for distances and clusters ({}); left out: {}.",
         kept.len(),
         names.len(),
         list.join(", "),
-        if why.is_empty() { "none".to_owned() } else { why.join(", ") }
+        if why.is_empty() {
+            "none".to_owned()
+        } else {
+            why.join(", ")
+        }
     )
 }
 
@@ -242,24 +343,38 @@ fn control_novelty(
     verdict: &mut Verdict,
 ) -> Result<ControlNovelty, ProfileError> {
     let n = values.nrows();
-    let mut out = ControlNovelty { p: vec![None; n], score: vec![None; n], n_calibration: vec![0; layout.plates.len()] };
+    let mut out = ControlNovelty {
+        p: vec![None; n],
+        score: vec![None; n],
+        n_calibration: vec![0; layout.plates.len()],
+    };
     if params.novel_against == NovelAgainst::Known {
-        verdict.notes.push("Novelty against controls was not asked for.".to_owned());
+        verdict
+            .notes
+            .push("Novelty against controls was not asked for.".to_owned());
         return Ok(out);
     }
     for (index, (plate, controls)) in layout.plates.iter().zip(usable_controls).enumerate() {
         let control_cells = layout.cells(controls);
         let missing = if controls.len() < MIN_CONTROL_WELLS {
-            Some(format!("{} negative-control wells with cells; {MIN_CONTROL_WELLS} are needed for a ranking, {MIN_CONTROL_WELLS_FOR_RATE} for an error rate, 16 recommended", controls.len()))
+            Some(format!(
+                "{} negative-control wells with cells; {MIN_CONTROL_WELLS} are needed for a ranking, {MIN_CONTROL_WELLS_FOR_RATE} for an error rate, 16 recommended",
+                controls.len()
+            ))
         } else if control_cells < MIN_CONTROL_CELLS {
-            Some(format!("{control_cells} negative-control cells; {MIN_CONTROL_CELLS} are needed"))
+            Some(format!(
+                "{control_cells} negative-control cells; {MIN_CONTROL_CELLS} are needed"
+            ))
         } else if values.ncols() < 2 {
             Some(format!("{} usable features; 2 are needed", values.ncols()))
         } else {
             None
         };
         if let Some(missing) = missing {
-            verdict.not_estimable.push(format!("Novelty against the controls of plate {} is not estimable: {missing}.", plate.name));
+            verdict.not_estimable.push(format!(
+                "Novelty against the controls of plate {} is not estimable: {missing}.",
+                plate.name
+            ));
             continue;
         }
         let control_rows: Vec<Vec<usize>> = controls.iter().map(|&w| layout.wells[w].rows.clone()).collect();
@@ -323,25 +438,55 @@ fn novelty_tests(
     let with_controls = has(p_controls) && params.novel_against != NovelAgainst::Known;
     let with_known = has(p_known) && params.novel_against != NovelAgainst::Controls;
     let mut rows = Vec::new();
-    let question = |about, effect_name| ShareQuestion { kind: Kind::Novelty, about, effect_name, tail: Tail::Greater };
+    let question = |about, effect_name| ShareQuestion {
+        kind: Kind::Novelty,
+        about,
+        effect_name,
+        tail: Tail::Greater,
+    };
     if with_controls || !with_known {
-        let mut tests = share_tests(layout, groups, &well_shares(p_controls, &|_| 0.0), &question("controls", "share of cells unlike controls, minus controls'"));
-        verdict.floors.extend(close_families(&mut tests, layout, params.fdr));
+        let mut tests = share_tests(
+            layout,
+            groups,
+            &well_shares(p_controls, &|_| 0.0),
+            &question("controls", "share of cells unlike controls, minus controls'"),
+        );
+        verdict
+            .floors
+            .extend(close_families(&mut tests, layout, params.fdr));
         rows.extend(tests);
     }
     if with_known {
         let levels = mix.map(|m| m.known_levels(layout, p_known, params));
         if let (Some(mix), Some(levels)) = (mix, &levels) {
-            let each: Vec<String> = mix.classes.iter().zip(levels).map(|(c, l)| format!("{c} {l:.3}")).collect();
+            let each: Vec<String> = mix
+                .classes
+                .iter()
+                .zip(levels)
+                .map(|(c, l)| format!("{c} {l:.3}"))
+                .collect();
             verdict.notes.push(format!(
                 "Share of known cells with P_Known ≤ 0.05 by class ({}): {}. A treatment's class mix is judged against its own level.",
                 if params.known_levels.is_some() { "from the bundle" } else { "from this run's controls, shrunk to 0.05" },
                 each.join(", ")
             ));
         }
-        let expected = |rows: &[usize]| mix.zip(levels.as_ref()).map_or(0.05, |(m, l)| m.expected_known_share(rows, l));
-        let mut tests = share_tests(layout, groups, &well_shares(p_known, &expected), &question("known", "share of cells unlike the taught classes, beyond the class mix, minus controls'"));
-        verdict.floors.extend(close_families(&mut tests, layout, params.fdr));
+        let expected = |rows: &[usize]| {
+            mix.zip(levels.as_ref())
+                .map_or(0.05, |(m, l)| m.expected_known_share(rows, l))
+        };
+        let mut tests = share_tests(
+            layout,
+            groups,
+            &well_shares(p_known, &expected),
+            &question(
+                "known",
+                "share of cells unlike the taught classes, beyond the class mix, minus controls'",
+            ),
+        );
+        verdict
+            .floors
+            .extend(close_families(&mut tests, layout, params.fdr));
         if with_controls {
             let mut both = joined(layout, groups, &rows, &tests, p_known, &expected);
             close_families(&mut both, layout, params.fdr);
@@ -410,17 +555,38 @@ fn class_tests(
     let fractions: Vec<_> = layout
         .wells
         .iter()
-        .map(|w| mix.fractions(&w.rows.iter().copied().filter(|r| !flagged.contains(r)).collect::<Vec<_>>()))
+        .map(|w| {
+            mix.fractions(
+                &w.rows
+                    .iter()
+                    .copied()
+                    .filter(|r| !flagged.contains(r))
+                    .collect::<Vec<_>>(),
+            )
+        })
         .collect();
     let mut rows = Vec::new();
     for (k, class) in mix.classes.iter().enumerate() {
-        let shares: Vec<Option<WellShare>> =
-            fractions.iter().map(|f| f.as_ref().map(|(s, n)| WellShare { share: s[k].share, n: *n, tie_break: 0.0 })).collect();
+        let shares: Vec<Option<WellShare>> = fractions
+            .iter()
+            .map(|f| {
+                f.as_ref().map(|(s, n)| WellShare {
+                    share: s[k].share,
+                    n: *n,
+                    tie_break: 0.0,
+                })
+            })
+            .collect();
         let there: Vec<f64> = shares.iter().flatten().map(|s| s.share).collect();
         if there.is_empty() || there.iter().sum::<f64>() / (there.len() as f64) < MIN_CLASS_SHARE {
             continue;
         }
-        let question = ShareQuestion { kind: Kind::ClassFraction, about: class, effect_name: "class fraction minus controls'", tail: Tail::TwoSided };
+        let question = ShareQuestion {
+            kind: Kind::ClassFraction,
+            about: class,
+            effect_name: "class fraction minus controls'",
+            tail: Tail::TwoSided,
+        };
         rows.extend(share_tests(layout, groups, &shares, &question));
     }
     // One family: all classes of all treatments.
@@ -433,24 +599,43 @@ fn class_tests(
 }
 
 /// Per plate the scale of the kept features: on its control cells, on all its cells where it has fewer than two control wells.
-fn plate_scales(layout: &PlateLayout, values: ArrayView2<f32>, usable_controls: &[Vec<usize>]) -> Vec<Option<RobustScale>> {
+fn plate_scales(
+    layout: &PlateLayout,
+    values: ArrayView2<f32>,
+    usable_controls: &[Vec<usize>],
+) -> Vec<Option<RobustScale>> {
     layout
         .plates
         .iter()
         .zip(usable_controls)
         .map(|(plate, controls)| {
-            let reference = reference_cells(layout, if controls.len() >= 2 { controls } else { &plate.wells });
+            let reference = reference_cells(
+                layout,
+                if controls.len() >= 2 {
+                    controls
+                } else {
+                    &plate.wells
+                },
+            );
             (!reference.rows.is_empty()).then(|| RobustScale::fit(values, &reference.rows))
         })
         .collect()
 }
 
 /// Robust z of all objects, cut, plate by plate.
-fn scaled_features(layout: &PlateLayout, values: ArrayView2<f32>, scales: &[Option<RobustScale>]) -> Array2<f64> {
+fn scaled_features(
+    layout: &PlateLayout,
+    values: ArrayView2<f32>,
+    scales: &[Option<RobustScale>],
+) -> Array2<f64> {
     let mut scaled = Array2::<f64>::zeros(values.dim());
     for well in &layout.wells {
         if let Some(scale) = &scales[well.plate] {
-            for (row, z) in well.rows.iter().zip(scale.apply(values, &well.rows).outer_iter()) {
+            for (row, z) in well
+                .rows
+                .iter()
+                .zip(scale.apply(values, &well.rows, FIT_CUT).outer_iter())
+            {
                 scaled.row_mut(*row).assign(&z);
             }
         }
@@ -472,16 +657,22 @@ fn write_novelty(
     put(objects, "Metadata_Novelty_P_Known", p_known.to_vec())?;
     let raw = numbers_if_there("objects", objects, "Metadata_Novelty_Score")?;
     let score: Vec<Option<f32>> = (0..n)
-        .map(|r| against_controls.score[r].or_else(|| raw.as_ref().and_then(|raw| raw[r])).map(|s| s as f32))
+        .map(|r| {
+            against_controls.score[r]
+                .or_else(|| raw.as_ref().and_then(|raw| raw[r]))
+                .map(|s| s as f32)
+        })
         .collect();
     put(objects, "Metadata_Novelty_Score", score)?;
     let reference: Vec<Option<&str>> = (0..n)
-        .map(|r| match (primary, against_controls.p[r].is_some(), p_known[r].is_some()) {
-            (Some("both"), true, true) => Some("both"),
-            (_, true, _) => Some("controls"),
-            (_, false, true) => Some("known"),
-            _ => None,
-        })
+        .map(
+            |r| match (primary, against_controls.p[r].is_some(), p_known[r].is_some()) {
+                (Some("both"), true, true) => Some("both"),
+                (_, true, _) => Some("controls"),
+                (_, false, true) => Some("known"),
+                _ => None,
+            },
+        )
         .collect();
     put(objects, "Metadata_Novelty_Reference", reference)?;
     let mut flag: Vec<Option<bool>> = vec![flags_made.then_some(false); n];
@@ -495,7 +686,11 @@ fn write_novelty(
 }
 
 /// Wells with at least half of their sites blurred.
-fn blurred_wells(sites: &DataFrame, layout: &PlateLayout, blurred: &BTreeSet<(usize, i64, i64)>) -> Result<BTreeSet<usize>, ProfileError> {
+fn blurred_wells(
+    sites: &DataFrame,
+    layout: &PlateLayout,
+    blurred: &BTreeSet<(usize, i64, i64)>,
+) -> Result<BTreeSet<usize>, ProfileError> {
     if sites.height() == 0 {
         return Ok(BTreeSet::new());
     }
@@ -507,7 +702,11 @@ fn blurred_wells(sites: &DataFrame, layout: &PlateLayout, blurred: &BTreeSet<(us
     for (well, _, _) in blurred {
         *bad.entry(*well).or_insert(0) += 1;
     }
-    Ok(bad.into_iter().filter(|(w, n)| all.get(w).is_some_and(|all| 2 * n >= *all)).map(|(w, _)| w).collect())
+    Ok(bad
+        .into_iter()
+        .filter(|(w, n)| all.get(w).is_some_and(|all| 2 * n >= *all))
+        .map(|(w, _)| w)
+        .collect())
 }
 
 /// Robust z of each well's background against its plate's control wells; empty of values when no background was measured.
@@ -523,7 +722,10 @@ fn background_z(sites: &DataFrame, layout: &PlateLayout) -> Result<Vec<Option<f6
             continue;
         }
         for &w in &plate.wells {
-            brightness[w] = background[w].0.and_then(|x| robust_z(&[x], &reference)).and_then(|z| z.first().copied());
+            brightness[w] = background[w]
+                .0
+                .and_then(|x| robust_z(&[x], &reference))
+                .and_then(|z| z.first().copied());
         }
     }
     Ok(brightness)

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use polars::prelude::DataFrame;
 use uncertainty::median;
 
+use crate::ProfileError;
 use crate::columns::{column, table};
 use crate::plate_layout::{PlateLayout, TreatmentGroup};
 use crate::test_rows::{Call, Kind, TestRow};
-use crate::ProfileError;
 
 /// Fewer cells a well than this make the flag `few cells`.
 const FEW_CELLS: usize = 20;
@@ -72,14 +72,20 @@ pub(crate) fn hit_table(input: &HitTableInput) -> Result<DataFrame, ProfileError
     });
     let (layout, groups) = (input.layout, input.groups);
     let finite = |x: Option<f64>| x.filter(|x| x.is_finite());
-    let number = |f: &dyn Fn(&Hit) -> Option<f64>| hits.iter().map(|h| finite(f(h))).collect::<Vec<Option<f64>>>();
+    let number =
+        |f: &dyn Fn(&Hit) -> Option<f64>| hits.iter().map(|h| finite(f(h))).collect::<Vec<Option<f64>>>();
     let text = |f: &dyn Fn(&Hit) -> String| hits.iter().map(f).collect::<Vec<String>>();
     let count = |f: &dyn Fn(&Hit) -> usize| hits.iter().map(|h| f(h) as u32).collect::<Vec<u32>>();
     let columns = vec![
         column("Rank", (1..=hits.len() as u32).collect::<Vec<u32>>()),
         column("Treatment", text(&|h| groups[h.group].name.clone())),
         column("Dose", number(&|h| groups[h.group].dose)),
-        column("Unit", hits.iter().map(|h| groups[h.group].unit.clone()).collect::<Vec<_>>()),
+        column(
+            "Unit",
+            hits.iter()
+                .map(|h| groups[h.group].unit.clone())
+                .collect::<Vec<_>>(),
+        ),
         column("Role", text(&|h| groups[h.group].role.name().to_owned())),
         column("Call", text(&|h| h.call.to_owned())),
         column("Effect_Name", text(&|h| h.effect_name.clone())),
@@ -93,7 +99,10 @@ pub(crate) fn hit_table(input: &HitTableInput) -> Result<DataFrame, ProfileError
         column("Cells", count(&|h| layout.cells(&groups[h.group].wells))),
         column("Control_Cells", count(&|h| h.control_cells)),
         column("Flags", text(&|h| h.flags.join(", "))),
-        column("Class_Shift", hits.iter().map(|h| h.shift.clone()).collect::<Vec<_>>()),
+        column(
+            "Class_Shift",
+            hits.iter().map(|h| h.shift.clone()).collect::<Vec<_>>(),
+        ),
         column("Count_Ratio", number(&|h| h.count_ratio)),
         column("Count_Q", number(&|h| h.count_q)),
         column("Cells_Flagged", count(&|h| h.candidates)),
@@ -103,7 +112,10 @@ pub(crate) fn hit_table(input: &HitTableInput) -> Result<DataFrame, ProfileError
         column("Median_Well_Mean_P_Novel", number(&|h| h.median_p[2])),
         column("Plates", text(&|h| layout.plate_names(&groups[h.group].wells))),
         column("Wells", text(&|h| layout.well_names(&groups[h.group].wells))),
-        column("Reason", hits.iter().map(|h| h.reason.clone()).collect::<Vec<_>>()),
+        column(
+            "Reason",
+            hits.iter().map(|h| h.reason.clone()).collect::<Vec<_>>(),
+        ),
     ];
     table("hits", hits.len(), columns)
 }
@@ -112,7 +124,12 @@ pub(crate) fn hit_table(input: &HitTableInput) -> Result<DataFrame, ProfileError
 fn judge(input: &HitTableInput, g: usize) -> Hit {
     let (layout, group) = (input.layout, &input.groups[g]);
     let of_group: Vec<&TestRow> = input.tests.iter().filter(|t| t.group == g).collect();
-    let novelty = |about: &str| of_group.iter().copied().find(|t| t.kind == Kind::Novelty && t.about == about);
+    let novelty = |about: &str| {
+        of_group
+            .iter()
+            .copied()
+            .find(|t| t.kind == Kind::Novelty && t.about == about)
+    };
     let primary = input.primary.and_then(novelty);
     let against_controls = novelty("controls");
     let is_hit = |t: Option<&TestRow>| t.is_some_and(|t| t.call == Call::Hit);
@@ -125,17 +142,34 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
             })
             .cloned()
     };
-    let shift = strongest(of_group.iter().copied().filter(|t| t.kind == Kind::ClassFraction).collect());
+    let shift = strongest(
+        of_group
+            .iter()
+            .copied()
+            .filter(|t| t.kind == Kind::ClassFraction)
+            .collect(),
+    );
     let shifted: Vec<String> = of_group
         .iter()
         .filter(|t| t.kind == Kind::ClassFraction && t.call == Call::Hit)
         .map(|t| format!("{} {:+.0} %", t.about, 100.0 * t.effect.unwrap_or(0.0)))
         .collect();
-    let counts: Vec<&TestRow> = of_group.iter().copied().filter(|t| t.kind == Kind::Count).collect();
+    let counts: Vec<&TestRow> = of_group
+        .iter()
+        .copied()
+        .filter(|t| t.kind == Kind::Count)
+        .collect();
     let count_hits: Vec<&TestRow> = counts.iter().copied().filter(|t| t.call == Call::Hit).collect();
-    let logs: Vec<f64> = counts.iter().filter_map(|t| t.effect).map(|r| r.max(1e-3).ln()).collect();
+    let logs: Vec<f64> = counts
+        .iter()
+        .filter_map(|t| t.effect)
+        .map(|r| r.max(1e-3).ln())
+        .collect();
     let count_ratio = (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp());
-    let fewer = count_hits.iter().filter(|t| t.effect.is_some_and(|r| r < 1.0)).count();
+    let fewer = count_hits
+        .iter()
+        .filter(|t| t.effect.is_some_and(|r| r < 1.0))
+        .count();
     let most_wells_lost = 2 * fewer >= group.wells.len() && fewer > 0;
     let count_called = 2 * count_hits.len() >= group.wells.len() && !count_hits.is_empty();
 
@@ -149,10 +183,24 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
     } else if is_hit(primary) {
         ("unlike taught classes", 1)
     } else if count_called {
-        (if most_wells_lost { "fewer cells" } else { "more cells" }, 2)
-    } else if primary.or(against_controls).is_some_and(|t| t.call == Call::RankingOnly) {
+        (
+            if most_wells_lost {
+                "fewer cells"
+            } else {
+                "more cells"
+            },
+            2,
+        )
+    } else if primary
+        .or(against_controls)
+        .is_some_and(|t| t.call == Call::RankingOnly)
+    {
         ("ranking only", 3)
-    } else if [primary, against_controls].iter().flatten().any(|t| t.call == Call::NoHit) {
+    } else if [primary, against_controls]
+        .iter()
+        .flatten()
+        .any(|t| t.call == Call::NoHit)
+    {
         ("no hit", 4)
     } else if counts.iter().any(|t| t.p.is_some()) {
         ("no count hit", 4)
@@ -164,7 +212,11 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
         "class shift" => shift.clone(),
         "fewer cells" | "more cells" | "no count hit" => strongest(counts.clone()),
         "new phenotype" | "unlike taught classes" => primary.cloned(),
-        _ => against_controls.or(primary).cloned().filter(|t| t.effect.is_some()).or_else(|| strongest(counts.clone())),
+        _ => against_controls
+            .or(primary)
+            .cloned()
+            .filter(|t| t.effect.is_some())
+            .or_else(|| strongest(counts.clone())),
     };
     let by_novelty = against_controls.or(primary).and_then(|t| t.effect);
     let agree = match (call, &shown) {
@@ -174,20 +226,38 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
         _ => 0,
     };
 
-    let rows: Vec<usize> = group.wells.iter().flat_map(|&w| layout.wells[w].rows.iter().copied()).collect();
-    let candidates = rows.iter().filter(|r| input.flagged_candidates.contains(r)).count();
-    let artefacts = rows.iter().filter(|r| input.flagged_artefacts.contains(r)).count();
+    let rows: Vec<usize> = group
+        .wells
+        .iter()
+        .flat_map(|&w| layout.wells[w].rows.iter().copied())
+        .collect();
+    let candidates = rows
+        .iter()
+        .filter(|r| input.flagged_candidates.contains(r))
+        .count();
+    let artefacts = rows
+        .iter()
+        .filter(|r| input.flagged_artefacts.contains(r))
+        .count();
     let mut flags = Vec::new();
     if most_wells_lost {
         flags.push("toxic");
     }
-    if group.wells.iter().any(|&w| layout.wells[w].sites_read > 0 && layout.wells[w].rows.len() < FEW_CELLS) {
+    if group
+        .wells
+        .iter()
+        .any(|&w| layout.wells[w].sites_read > 0 && layout.wells[w].rows.len() < FEW_CELLS)
+    {
         flags.push("few cells");
     }
     if group.wells.iter().all(|&w| on_edge(layout, w)) {
         flags.push("edge well");
     }
-    if group.wells.iter().any(|&w| input.brightness[w].is_some_and(|z| z > BRIGHT_Z)) {
+    if group
+        .wells
+        .iter()
+        .any(|&w| input.brightness[w].is_some_and(|z| z > BRIGHT_Z))
+    {
         flags.push("bright outlier");
     }
     if group.wells.iter().any(|w| input.blurred_wells.contains(w)) {
@@ -212,7 +282,11 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
         call,
         rank_class,
         effect_name: shown.as_ref().map_or_else(String::new, |t| {
-            if t.kind == Kind::ClassFraction { format!("{} {}", t.effect_name, t.about) } else { t.effect_name.to_owned() }
+            if t.kind == Kind::ClassFraction {
+                format!("{} {}", t.effect_name, t.about)
+            } else {
+                t.effect_name.to_owned()
+            }
         }),
         effect: shown.as_ref().and_then(|t| t.effect),
         lower: shown.as_ref().and_then(|t| t.lower),
@@ -222,12 +296,24 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
         agree,
         flags,
         reason: if matches!(call, "ranking only" | "not estimable" | "no count hit") {
-            primary.or(against_controls).and_then(|t| t.reason.clone()).or_else(|| counts.iter().find_map(|t| t.reason.clone()))
+            primary
+                .or(against_controls)
+                .and_then(|t| t.reason.clone())
+                .or_else(|| counts.iter().find_map(|t| t.reason.clone()))
         } else {
             None
         },
-        sort_effect: by_novelty.unwrap_or_else(|| shown.as_ref().and_then(|t| t.effect).map_or(0.0, |r| r.max(1e-3).ln().abs())),
-        median_p: [well_mean(input.p_controls), well_mean(input.p_known), well_mean(input.p_cell)],
+        sort_effect: by_novelty.unwrap_or_else(|| {
+            shown
+                .as_ref()
+                .and_then(|t| t.effect)
+                .map_or(0.0, |r| r.max(1e-3).ln().abs())
+        }),
+        median_p: [
+            well_mean(input.p_controls),
+            well_mean(input.p_known),
+            well_mean(input.p_cell),
+        ],
         shift: (!shifted.is_empty()).then(|| shifted.join(", ")),
         count_ratio,
         count_q: counts.iter().filter_map(|t| t.q).reduce(f64::min),
@@ -262,7 +348,14 @@ fn agreeing(input: &HitTableInput, group: &TreatmentGroup, test: &TestRow) -> us
 /// Whether a well lies on the rim of the smallest plate format (96, 384, 1536) that holds its plate.
 fn on_edge(layout: &PlateLayout, well: usize) -> bool {
     let plate = &layout.plates[layout.wells[well].plate];
-    let most = |f: fn(&crate::WellInfo) -> u32| plate.wells.iter().map(|&w| f(&layout.wells[w].info)).max().unwrap_or(0);
+    let most = |f: fn(&crate::WellInfo) -> u32| {
+        plate
+            .wells
+            .iter()
+            .map(|&w| f(&layout.wells[w].info))
+            .max()
+            .unwrap_or(0)
+    };
     let (row, column) = (most(|w| w.row), most(|w| w.column));
     let (rows, columns) = if row < 8 && column < 12 {
         (8, 12)

@@ -14,8 +14,10 @@ use crate::ProfileError;
 const VARIANCE_KEPT: f64 = 0.95;
 /// Components kept at most.
 const MAX_COMPONENTS: usize = 10;
-/// Starts of k-means++; the one of least inertia stays.
-const STARTS: usize = 10;
+/// Starts of k-means++ of the final clustering; the one of least inertia stays.
+pub(crate) const STARTS: usize = 10;
+/// Starts while the number of clusters is chosen.
+const STARTS_TO_CHOOSE: usize = 3;
 /// Cells that silhouettes are computed on.
 const SILHOUETTE_CELLS: usize = 600;
 /// Largest number of clusters tried.
@@ -38,7 +40,12 @@ impl Components {
     /// Fits on `cells` (cells × features, more than one of each).
     pub(crate) fn fit(cells: ArrayView2<f64>) -> Result<Self, ProfileError> {
         let (n, d) = cells.dim();
-        let failed = |reason: String| ProfileError::Clustering { step: "PCA", n_cells: n, n_features: d, reason };
+        let failed = |reason: String| ProfileError::Clustering {
+            step: "PCA",
+            n_cells: n,
+            n_features: d,
+            reason,
+        };
         let pca = Pca::params(d.min(n))
             .fit(&DatasetBase::from(cells.to_owned()))
             .map_err(|error| failed(error.to_string()))?;
@@ -52,7 +59,11 @@ impl Components {
         let mut axes = pca.components().slice_axis(Axis(0), (..kept).into()).to_owned();
         for mut axis in axes.axis_iter_mut(Axis(0)) {
             // The sign of a component is arbitrary; the largest loading is made positive.
-            let largest = axis.iter().copied().reduce(|a, b| if b.abs() > a.abs() { b } else { a }).unwrap_or(1.0);
+            let largest = axis
+                .iter()
+                .copied()
+                .reduce(|a, b| if b.abs() > a.abs() { b } else { a })
+                .unwrap_or(1.0);
             if largest < 0.0 {
                 axis.mapv_inplace(|v| -v);
             }
@@ -60,7 +71,11 @@ impl Components {
         if axes.iter().any(|v| !v.is_finite()) {
             return Err(failed("a component is not finite".to_owned()));
         }
-        Ok(Self { axes, mean: pca.mean().clone(), explained: ratio.iter().take(kept).copied().collect() })
+        Ok(Self {
+            axes,
+            mean: pca.mean().clone(),
+            explained: ratio.iter().take(kept).copied().collect(),
+        })
     }
 
     /// Cells × components.
@@ -70,11 +85,16 @@ impl Components {
 }
 
 /// Centroids (clusters × components), largest cluster first.
-pub(crate) fn fit_kmeans(cells: ArrayView2<f64>, k: usize, rng: &mut ChaCha8Rng) -> Result<Array2<f64>, ProfileError> {
+pub(crate) fn fit_kmeans(
+    cells: ArrayView2<f64>,
+    k: usize,
+    starts: usize,
+    rng: &mut ChaCha8Rng,
+) -> Result<Array2<f64>, ProfileError> {
     let (n, d) = cells.dim();
     let data = DatasetBase::from(cells.to_owned());
     let mut best: Option<(f64, Array2<f64>)> = None;
-    for _ in 0..STARTS {
+    for _ in 0..starts {
         let start = plus_plus(cells, k, rng);
         let fit = KMeans::params(k)
             .init_method(KMeansInit::Precomputed(start))
@@ -82,7 +102,12 @@ pub(crate) fn fit_kmeans(cells: ArrayView2<f64>, k: usize, rng: &mut ChaCha8Rng)
             .max_n_iterations(100)
             .tolerance(1e-4)
             .fit(&data)
-            .map_err(|error| ProfileError::Clustering { step: "k-means", n_cells: n, n_features: d, reason: error.to_string() })?;
+            .map_err(|error| ProfileError::Clustering {
+                step: "k-means",
+                n_cells: n,
+                n_features: d,
+                reason: error.to_string(),
+            })?;
         if best.as_ref().is_none_or(|(inertia, _)| fit.inertia() < *inertia) {
             best = Some((fit.inertia(), fit.centroids().clone()));
         }
@@ -93,7 +118,11 @@ pub(crate) fn fit_kmeans(cells: ArrayView2<f64>, k: usize, rng: &mut ChaCha8Rng)
         size[c] += 1;
     }
     let mut order: Vec<usize> = (0..k).collect();
-    order.sort_by(|&a, &b| size[b].cmp(&size[a]).then(centroids[[a, 0]].total_cmp(&centroids[[b, 0]])));
+    order.sort_by(|&a, &b| {
+        size[b]
+            .cmp(&size[a])
+            .then(centroids[[a, 0]].total_cmp(&centroids[[b, 0]]))
+    });
     Ok(centroids.select(Axis(0), &order))
 }
 
@@ -101,7 +130,10 @@ pub(crate) fn fit_kmeans(cells: ArrayView2<f64>, k: usize, rng: &mut ChaCha8Rng)
 fn plus_plus(cells: ArrayView2<f64>, k: usize, rng: &mut ChaCha8Rng) -> Array2<f64> {
     let n = cells.nrows();
     let mut chosen = vec![below(rng, n)];
-    let mut distance: Vec<f64> = cells.outer_iter().map(|c| squared(c, cells.row(chosen[0]))).collect();
+    let mut distance: Vec<f64> = cells
+        .outer_iter()
+        .map(|c| squared(c, cells.row(chosen[0])))
+        .collect();
     while chosen.len() < k {
         let total: f64 = distance.iter().sum();
         let mut target = uniform(rng) * total;
@@ -154,7 +186,11 @@ pub(crate) fn choose_k(cells: ArrayView2<f64>, well: &[usize], seed: u64) -> Res
     let n = cells.nrows();
     let most = MAX_CLUSTERS.min(n / 20);
     if most < 2 {
-        return Ok(Chosen { k: 1, silhouette: None, stability: None });
+        return Ok(Chosen {
+            k: 1,
+            silhouette: None,
+            stability: None,
+        });
     }
     let sample = evenly(n, SILHOUETTE_CELLS);
     let few = cells.select(Axis(0), &sample);
@@ -163,7 +199,12 @@ pub(crate) fn choose_k(cells: ArrayView2<f64>, well: &[usize], seed: u64) -> Res
     names.dedup();
     let mut tried = Vec::new();
     for k in 2..=most {
-        let base = fit_kmeans(cells, k, &mut stream(seed, &format!("k-means/{k}")))?;
+        let base = fit_kmeans(
+            cells,
+            k,
+            STARTS_TO_CHOOSE,
+            &mut stream(seed, &format!("k-means/{k}")),
+        )?;
         let labels = assign(few.view(), base.view());
         let silhouette = silhouette(few.view(), &labels, k);
         let mut agreement = 0.0;
@@ -179,7 +220,7 @@ pub(crate) fn choose_k(cells: ArrayView2<f64>, well: &[usize], seed: u64) -> Res
             if rows.len() < k {
                 continue;
             }
-            let again = fit_kmeans(cells.select(Axis(0), &rows).view(), k, &mut rng)?;
+            let again = fit_kmeans(cells.select(Axis(0), &rows).view(), k, STARTS_TO_CHOOSE, &mut rng)?;
             agreement += adjusted_rand(&labels, &assign(few.view(), again.view()));
         }
         tried.push((k, silhouette, agreement / STABILITY_ROUNDS as f64));
@@ -187,7 +228,11 @@ pub(crate) fn choose_k(cells: ArrayView2<f64>, well: &[usize], seed: u64) -> Res
     let best = |of: &[(usize, f64, f64)]| of.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
     let stable: Vec<_> = tried.iter().copied().filter(|t| t.2 >= STABLE).collect();
     let (k, silhouette, stability) = best(&stable).or_else(|| best(&tried)).unwrap_or((1, 0.0, 0.0));
-    Ok(Chosen { k, silhouette: Some(silhouette), stability: Some(stability) })
+    Ok(Chosen {
+        k,
+        silhouette: Some(silhouette),
+        stability: Some(stability),
+    })
 }
 
 /// At most `most` of 0..n, evenly spaced.
@@ -212,7 +257,10 @@ pub(crate) fn silhouette(cells: ArrayView2<f64>, label: &[usize], k: usize) -> f
             continue;
         }
         let inside = distance[own] / (size[own] - 1.0);
-        let outside = (0..k).filter(|&c| c != own && size[c] > 0.0).map(|c| distance[c] / size[c]).fold(f64::INFINITY, f64::min);
+        let outside = (0..k)
+            .filter(|&c| c != own && size[c] > 0.0)
+            .map(|c| distance[c] / size[c])
+            .fold(f64::INFINITY, f64::min);
         if outside.is_finite() && inside.max(outside) > 0.0 {
             sum += (outside - inside) / inside.max(outside);
         }
@@ -222,7 +270,10 @@ pub(crate) fn silhouette(cells: ArrayView2<f64>, label: &[usize], k: usize) -> f
 
 /// Adjusted Rand index of two labelings (Hubert, Arabie 1985); 1 when both put all cells into one cluster.
 fn adjusted_rand(a: &[usize], b: &[usize]) -> f64 {
-    let (ka, kb) = (a.iter().max().map_or(0, |m| m + 1), b.iter().max().map_or(0, |m| m + 1));
+    let (ka, kb) = (
+        a.iter().max().map_or(0, |m| m + 1),
+        b.iter().max().map_or(0, |m| m + 1),
+    );
     let mut table = Array2::<f64>::zeros((ka, kb));
     for (&x, &y) in a.iter().zip(b) {
         table[[x, y]] += 1.0;
@@ -233,7 +284,11 @@ fn adjusted_rand(a: &[usize], b: &[usize]) -> f64 {
     let columns: f64 = table.sum_axis(Axis(0)).iter().map(|&n| pairs(n)).sum();
     let expected = rows * columns / pairs(a.len() as f64).max(1.0);
     let most = (rows + columns) / 2.0;
-    if most > expected { (index - expected) / (most - expected) } else { 1.0 }
+    if most > expected {
+        (index - expected) / (most - expected)
+    } else {
+        1.0
+    }
 }
 
 #[cfg(test)]
@@ -255,11 +310,14 @@ mod tests {
         let on_axes = components.project(cells.view());
         let chosen = choose_k(on_axes.view(), &well, 1).unwrap();
         assert_eq!(chosen.k, 3);
-        let first = fit_kmeans(on_axes.view(), 3, &mut stream(1, "a")).unwrap();
+        let first = fit_kmeans(on_axes.view(), 3, STARTS, &mut stream(1, "a")).unwrap();
         let label = assign(on_axes.view(), first.view());
         let truth: Vec<usize> = (0..120).map(|i| i / 40).collect();
         assert!(adjusted_rand(&label, &truth) > 0.999);
-        assert_eq!(first, fit_kmeans(on_axes.view(), 3, &mut stream(1, "a")).unwrap());
+        assert_eq!(
+            first,
+            fit_kmeans(on_axes.view(), 3, STARTS, &mut stream(1, "a")).unwrap()
+        );
     }
 
     #[test]

@@ -13,8 +13,14 @@ use crate::{GatherParams, Role};
 const ROUNDS: usize = 2000;
 
 /// One gate a plate; empty when the tables hold no `P_Known` at all.
-pub(crate) fn judge_plates(layout: &PlateLayout, p_known: Option<&[Option<f64>]>, params: &GatherParams) -> Vec<Gate> {
-    let Some(p_known) = p_known.filter(|p| p.iter().any(Option::is_some)) else { return Vec::new() };
+pub(crate) fn judge_plates(
+    layout: &PlateLayout,
+    p_known: Option<&[Option<f64>]>,
+    params: &GatherParams,
+) -> Vec<Gate> {
+    let Some(p_known) = p_known.filter(|p| p.iter().any(Option::is_some)) else {
+        return Vec::new();
+    };
     layout
         .plates
         .iter()

@@ -44,10 +44,25 @@ pub(crate) fn novel_table(
     }
     columns.extend([
         column("Row", flags.iter().map(|f| f.row as u32).collect::<Vec<u32>>()),
-        column("Treatment", flags.iter().map(|f| groups[f.group].name.clone()).collect::<Vec<_>>()),
-        column("Dose", flags.iter().map(|f| groups[f.group].dose).collect::<Vec<_>>()),
+        column(
+            "Treatment",
+            flags
+                .iter()
+                .map(|f| groups[f.group].name.clone())
+                .collect::<Vec<_>>(),
+        ),
+        column(
+            "Dose",
+            flags.iter().map(|f| groups[f.group].dose).collect::<Vec<_>>(),
+        ),
         column("Kind", flags.iter().map(|f| f.kind).collect::<Vec<_>>()),
-        column("Candidate_Phenotype", flags.iter().map(|f| candidate.get(&f.row).copied()).collect::<Vec<Option<i32>>>()),
+        column(
+            "Candidate_Phenotype",
+            flags
+                .iter()
+                .map(|f| candidate.get(&f.row).copied())
+                .collect::<Vec<Option<i32>>>(),
+        ),
         column(
             "Nearest_Known_Class",
             flags

@@ -59,28 +59,48 @@ pub(crate) struct PlateLayout {
     pub unknown: Vec<String>,
 }
 
+/// Plate, row, column and name of a well: the order of the tables.
+type WellKey = (String, u32, u32, String);
+/// A well's entry of the plate map, its rows of the object table, and the sites read.
+type WellEntry = (WellInfo, Vec<usize>, u32);
+
 /// Row and column of a well name, 0-based; (0, 0) for a name that is none.
 fn position(well: &str) -> (u32, u32) {
     let letters = well.chars().take_while(char::is_ascii_alphabetic);
-    let row = letters.fold(0_u32, |row, c| row * 26 + (c.to_ascii_uppercase() as u32 - u32::from(b'A') + 1));
+    let row = letters.fold(0_u32, |row, c| {
+        row * 26 + (c.to_ascii_uppercase() as u32 - u32::from(b'A') + 1)
+    });
     let digits = well.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-    (row.saturating_sub(1), digits.parse::<u32>().unwrap_or(1).saturating_sub(1))
+    (
+        row.saturating_sub(1),
+        digits.parse::<u32>().unwrap_or(1).saturating_sub(1),
+    )
 }
 
 impl PlateLayout {
     /// Joins the plate map with the object table and the site table.
-    pub(crate) fn new(objects: &DataFrame, sites: &DataFrame, wells: &[WellInfo]) -> Result<Self, ProfileError> {
-        let mut by_key: BTreeMap<(String, u32, u32, String), (WellInfo, Vec<usize>, u32)> = BTreeMap::new();
-        let mut key_of: BTreeMap<(String, String), (String, u32, u32, String)> = BTreeMap::new();
+    pub(crate) fn new(
+        objects: &DataFrame,
+        sites: &DataFrame,
+        wells: &[WellInfo],
+    ) -> Result<Self, ProfileError> {
+        let mut by_key: BTreeMap<WellKey, WellEntry> = BTreeMap::new();
+        let mut key_of: BTreeMap<(String, String), WellKey> = BTreeMap::new();
         for info in wells {
             let key = (info.plate.clone(), info.row, info.column, info.well.clone());
-            if key_of.insert((info.plate.clone(), info.well.clone()), key.clone()).is_some() {
-                return Err(ProfileError::DoubledWell { plate: info.plate.clone(), well: info.well.clone() });
+            if key_of
+                .insert((info.plate.clone(), info.well.clone()), key.clone())
+                .is_some()
+            {
+                return Err(ProfileError::DoubledWell {
+                    plate: info.plate.clone(),
+                    well: info.well.clone(),
+                });
             }
             by_key.insert(key, (info.clone(), Vec::new(), 0));
         }
         let mut unknown = Vec::new();
-        let mut known_or_new = |plate: &str, well: &str, by_key: &mut BTreeMap<_, (WellInfo, Vec<usize>, u32)>| {
+        let mut known_or_new = |plate: &str, well: &str, by_key: &mut BTreeMap<WellKey, WellEntry>| {
             let name = (plate.to_owned(), well.to_owned());
             if let Some(key) = key_of.get(&name) {
                 return key.clone();
@@ -107,9 +127,16 @@ impl PlateLayout {
         };
 
         let mut keys = Vec::with_capacity(objects.height());
-        let (plate, well) = (texts("objects", objects, "Metadata_Plate")?, texts("objects", objects, "Metadata_Well")?);
+        let (plate, well) = (
+            texts("objects", objects, "Metadata_Plate")?,
+            texts("objects", objects, "Metadata_Well")?,
+        );
         for (row, (plate, well)) in plate.iter().zip(&well).enumerate() {
-            let key = known_or_new(plate.as_deref().unwrap_or(""), well.as_deref().unwrap_or(""), &mut by_key);
+            let key = known_or_new(
+                plate.as_deref().unwrap_or(""),
+                well.as_deref().unwrap_or(""),
+                &mut by_key,
+            );
             if let Some(entry) = by_key.get_mut(&key) {
                 entry.1.push(row);
             }
@@ -117,9 +144,16 @@ impl PlateLayout {
         }
         let site_table = sites.height() > 0;
         if site_table {
-            let (plate, well) = (texts("site quality", sites, "Metadata_Plate")?, texts("site quality", sites, "Metadata_Well")?);
+            let (plate, well) = (
+                texts("site quality", sites, "Metadata_Plate")?,
+                texts("site quality", sites, "Metadata_Well")?,
+            );
             for (plate, well) in plate.iter().zip(&well) {
-                let key = known_or_new(plate.as_deref().unwrap_or(""), well.as_deref().unwrap_or(""), &mut by_key);
+                let key = known_or_new(
+                    plate.as_deref().unwrap_or(""),
+                    well.as_deref().unwrap_or(""),
+                    &mut by_key,
+                );
                 if let Some(entry) = by_key.get_mut(&key) {
                     entry.2 += 1;
                 }
@@ -130,7 +164,11 @@ impl PlateLayout {
         let (mut all, mut plates): (Vec<WellCells>, Vec<PlateWells>) = (Vec::new(), Vec::new());
         for (key, (mut info, rows, seen)) in by_key {
             if plates.last().is_none_or(|p| p.name != info.plate) {
-                plates.push(PlateWells { name: info.plate.clone(), wells: Vec::new(), controls: Vec::new() });
+                plates.push(PlateWells {
+                    name: info.plate.clone(),
+                    wells: Vec::new(),
+                    controls: Vec::new(),
+                });
             }
             let here = plates.len() - 1;
             let index = all.len();
@@ -139,12 +177,31 @@ impl PlateLayout {
                 plates[here].controls.push(index);
             }
             info.sites = info.sites.max(seen);
-            let sites_read = if site_table { seen } else { info.sites.saturating_sub(info.sites_skipped).max(u32::from(!rows.is_empty())) };
-            all.push(WellCells { info, rows, sites_read, plate: here });
+            let sites_read = if site_table {
+                seen
+            } else {
+                info.sites
+                    .saturating_sub(info.sites_skipped)
+                    .max(u32::from(!rows.is_empty()))
+            };
+            all.push(WellCells {
+                info,
+                rows,
+                sites_read,
+                plate: here,
+            });
             index_of.insert(key, index);
         }
-        let well_of_row = keys.iter().map(|key| index_of.get(key).copied().unwrap_or(0)).collect();
-        Ok(Self { wells: all, plates, well_of_row, unknown })
+        let well_of_row = keys
+            .iter()
+            .map(|key| index_of.get(key).copied().unwrap_or(0))
+            .collect();
+        Ok(Self {
+            wells: all,
+            plates,
+            well_of_row,
+            unknown,
+        })
     }
 
     /// Treatments at one dose, wells without a treatment alone; neither negative controls nor empty wells.
@@ -167,7 +224,13 @@ impl PlateLayout {
             let dose_bits = info.dose.map_or(0, |d| d.max(0.0).to_bits());
             groups
                 .entry((name.clone(), dose_bits, alone))
-                .or_insert_with(|| TreatmentGroup { name, dose: info.dose, unit: info.unit.clone(), role: info.role, wells: Vec::new() })
+                .or_insert_with(|| TreatmentGroup {
+                    name,
+                    dose: info.dose,
+                    unit: info.unit.clone(),
+                    role: info.role,
+                    wells: Vec::new(),
+                })
                 .wells
                 .push(index);
         }
@@ -181,7 +244,11 @@ impl PlateLayout {
 
     /// Wells with at least one object.
     pub(crate) fn with_cells(&self, wells: &[usize]) -> Vec<usize> {
-        wells.iter().copied().filter(|&w| !self.wells[w].rows.is_empty()).collect()
+        wells
+            .iter()
+            .copied()
+            .filter(|&w| !self.wells[w].rows.is_empty())
+            .collect()
     }
 
     /// Plate names that these wells lie on, joined by `+`.
@@ -189,40 +256,72 @@ impl PlateLayout {
         let mut plates: Vec<usize> = wells.iter().map(|&w| self.wells[w].plate).collect();
         plates.sort_unstable();
         plates.dedup();
-        plates.iter().map(|&p| self.plates[p].name.as_str()).collect::<Vec<_>>().join("+")
+        plates
+            .iter()
+            .map(|&p| self.plates[p].name.as_str())
+            .collect::<Vec<_>>()
+            .join("+")
     }
 
     /// Well names, `A01;A02`, with their plate when the run has several.
     pub(crate) fn well_names(&self, wells: &[usize]) -> String {
         let name = |&w: &usize| {
             let info = &self.wells[w].info;
-            if self.plates.len() > 1 { format!("{} {}", info.plate, info.well) } else { info.well.clone() }
+            if self.plates.len() > 1 {
+                format!("{} {}", info.plate, info.well)
+            } else {
+                info.well.clone()
+            }
         };
         wells.iter().map(name).collect::<Vec<_>>().join(";")
     }
 }
 
 /// Whether the site table has a numeric column, averaged by well.
-pub(crate) fn mean_by_well(sites: &DataFrame, column: &str, layout: &PlateLayout) -> Result<Vec<(Option<f64>, u32)>, ProfileError> {
+pub(crate) fn mean_by_well(
+    sites: &DataFrame,
+    column: &str,
+    layout: &PlateLayout,
+) -> Result<Vec<(Option<f64>, u32)>, ProfileError> {
     let mut sums = vec![(0.0, 0_u32); layout.wells.len()];
-    for (index, value) in site_wells(sites, layout)?.into_iter().zip(numbers("site quality", sites, column)?) {
+    for (index, value) in site_wells(sites, layout)?
+        .into_iter()
+        .zip(numbers("site quality", sites, column)?)
+    {
         if let (Some(index), Some(value)) = (index, value) {
             sums[index].0 += value;
             sums[index].1 += 1;
         }
     }
-    Ok(sums.into_iter().map(|(sum, n)| ((n > 0).then(|| sum / f64::from(n)), n)).collect())
+    Ok(sums
+        .into_iter()
+        .map(|(sum, n)| ((n > 0).then(|| sum / f64::from(n)), n))
+        .collect())
 }
 
 /// Well of each row of the site table.
-pub(crate) fn site_wells(sites: &DataFrame, layout: &PlateLayout) -> Result<Vec<Option<usize>>, ProfileError> {
-    let index: BTreeMap<(&str, &str), usize> =
-        layout.wells.iter().enumerate().map(|(i, w)| ((w.info.plate.as_str(), w.info.well.as_str()), i)).collect();
-    let (plate, well) = (texts("site quality", sites, "Metadata_Plate")?, texts("site quality", sites, "Metadata_Well")?);
+pub(crate) fn site_wells(
+    sites: &DataFrame,
+    layout: &PlateLayout,
+) -> Result<Vec<Option<usize>>, ProfileError> {
+    let index: BTreeMap<(&str, &str), usize> = layout
+        .wells
+        .iter()
+        .enumerate()
+        .map(|(i, w)| ((w.info.plate.as_str(), w.info.well.as_str()), i))
+        .collect();
+    let (plate, well) = (
+        texts("site quality", sites, "Metadata_Plate")?,
+        texts("site quality", sites, "Metadata_Well")?,
+    );
     Ok(plate
         .iter()
         .zip(&well)
-        .map(|(p, w)| index.get(&(p.as_deref().unwrap_or(""), w.as_deref().unwrap_or(""))).copied())
+        .map(|(p, w)| {
+            index
+                .get(&(p.as_deref().unwrap_or(""), w.as_deref().unwrap_or("")))
+                .copied()
+        })
         .collect())
 }
 

@@ -23,17 +23,26 @@ pub(crate) fn separations(
 ) -> Vec<Separation> {
     let mut found = Vec::new();
     for plate in &layout.plates {
-        let positive: Vec<usize> =
-            layout.with_cells(&plate.wells).into_iter().filter(|&w| layout.wells[w].info.role == Role::Poscon).collect();
+        let positive: Vec<usize> = layout
+            .with_cells(&plate.wells)
+            .into_iter()
+            .filter(|&w| layout.wells[w].info.role == Role::Poscon)
+            .collect();
         let negative = layout.with_cells(&plate.controls);
         if positive.is_empty() || negative.is_empty() {
             continue;
         }
-        let treatments: BTreeSet<&str> = positive.iter().filter_map(|&w| layout.wells[w].info.treatment.as_deref()).collect();
+        let treatments: BTreeSet<&str> = positive
+            .iter()
+            .filter_map(|&w| layout.wells[w].info.treatment.as_deref())
+            .collect();
         let mut sides: Vec<(Option<String>, Vec<usize>)> = vec![(None, positive.clone())];
         if treatments.len() > 1 {
             for treatment in treatments {
-                let wells = positive.iter().copied().filter(|&w| layout.wells[w].info.treatment.as_deref() == Some(treatment));
+                let wells = positive
+                    .iter()
+                    .copied()
+                    .filter(|&w| layout.wells[w].info.treatment.as_deref() == Some(treatment));
                 sides.push((Some(treatment.to_owned()), wells.collect()));
             }
         }
@@ -42,7 +51,11 @@ pub(crate) fn separations(
                 let rows = &layout.wells[w].rows;
                 let cells: Vec<f64> = match feature {
                     None => rows.iter().filter_map(|&r| score[r]).collect(),
-                    Some(j) => rows.iter().map(|&r| f64::from(values[[r, j]])).filter(|v| v.is_finite()).collect(),
+                    Some(j) => rows
+                        .iter()
+                        .map(|&r| f64::from(values[[r, j]]))
+                        .filter(|v| v.is_finite())
+                        .collect(),
                 };
                 median(&cells)
             };
@@ -53,7 +66,14 @@ pub(crate) fn separations(
                 if on.is_empty() || off.is_empty() {
                     continue;
                 }
-                let mut rng = stream(params.seed, &format!("z prime/{}/{name}/{}", plate.name, poscon.as_deref().unwrap_or("")));
+                let mut rng = stream(
+                    params.seed,
+                    &format!(
+                        "z prime/{}/{name}/{}",
+                        plate.name,
+                        poscon.as_deref().unwrap_or("")
+                    ),
+                );
                 let interval = z_prime_interval(&on, &off, 0.9, ROUNDS, &mut rng);
                 let finite = |x: f64| x.is_finite().then_some(x);
                 found.push(Separation {

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use uncertainty::{
-    Tail, benjamini_hochberg, detection_floor, exact_rank_sum_stratified, posterior_predictive_p, smallest_rank_sum_p,
+    Tail, benjamini_hochberg, detection_floor, exact_rank_sum_stratified, posterior_predictive_p,
+    smallest_rank_sum_p,
 };
 
 use crate::control_null::MIN_CONTROL_WELLS;
@@ -46,7 +47,9 @@ pub(crate) fn share_tests(
     shares: &[Option<WellShare>],
     question: &ShareQuestion,
 ) -> Vec<TestRow> {
-    (0..groups.len()).map(|g| share_test(layout, groups, g, shares, question)).collect()
+    (0..groups.len())
+        .map(|g| share_test(layout, groups, g, shares, question))
+        .collect()
 }
 
 fn share_test(
@@ -61,12 +64,21 @@ fn share_test(
     let mut few_controls = 0;
     for &w in groups[g].wells.iter().filter(|&&w| shares[w].is_some()) {
         let plate = layout.wells[w].plate;
-        let controls: Vec<usize> = layout.plates[plate].controls.iter().copied().filter(|&c| shares[c].is_some()).collect();
+        let controls: Vec<usize> = layout.plates[plate]
+            .controls
+            .iter()
+            .copied()
+            .filter(|&c| shares[c].is_some())
+            .collect();
         if controls.len() < MIN_CONTROL_WELLS {
             few_controls = few_controls.max(controls.len());
             continue;
         }
-        strata.entry(plate).or_insert_with(|| (Vec::new(), controls)).0.push(w);
+        strata
+            .entry(plate)
+            .or_insert_with(|| (Vec::new(), controls))
+            .0
+            .push(w);
     }
     let treated: Vec<usize> = strata.values().flat_map(|s| s.0.iter().copied()).collect();
     let controls: Vec<usize> = strata.values().flat_map(|s| s.1.iter().copied()).collect();
@@ -95,7 +107,9 @@ fn share_test(
         row.reason = Some(if layout.cells(&groups[g].wells) == 0 {
             "no object in its wells".to_owned()
         } else {
-            format!("{few_controls} usable negative-control wells on its plate; at least {MIN_CONTROL_WELLS} are needed, {MIN_CONTROL_WELLS_FOR_RATE} for an error rate")
+            format!(
+                "{few_controls} usable negative-control wells on its plate; at least {MIN_CONTROL_WELLS} are needed, {MIN_CONTROL_WELLS_FOR_RATE} for an error rate"
+            )
         });
         return row;
     }
@@ -107,7 +121,12 @@ fn share_test(
         row.method = "exact rank-sum of wells, stratified by plate";
         let values: Vec<(Vec<f64>, Vec<f64>)> = strata
             .values()
-            .map(|(t, c)| (share_of(t).iter().map(rank_value).collect(), share_of(c).iter().map(rank_value).collect()))
+            .map(|(t, c)| {
+                (
+                    share_of(t).iter().map(rank_value).collect(),
+                    share_of(c).iter().map(rank_value).collect(),
+                )
+            })
             .collect();
         let views: Vec<(&[f64], &[f64])> = values.iter().map(|(t, c)| (t.as_slice(), c.as_slice())).collect();
         row.p = Some(exact_rank_sum_stratified(&views, question.tail));
@@ -122,7 +141,11 @@ fn share_test(
             Tail::Less | Tail::TwoSided => {
                 let mirrored: Vec<(u64, u64)> = reference.iter().map(|&(k, n)| (n - k, n)).collect();
                 let fewer = posterior_predictive_p(n - k, n, &mirrored);
-                if question.tail == Tail::Less { fewer } else { more.zip(fewer).map(|(a, b)| (2.0 * a.min(b)).min(1.0)) }
+                if question.tail == Tail::Less {
+                    fewer
+                } else {
+                    more.zip(fewer).map(|(a, b)| (2.0 * a.min(b)).min(1.0))
+                }
             }
         };
     }
@@ -155,13 +178,20 @@ fn share_difference(on: &[WellShare], off: &[WellShare]) -> (f64, f64, f64) {
         let m = (m * n + 1.0) / (n + 2.0);
         m * (1.0 - m) / n
     };
-    let v_off = if off.len() > 1 { off.iter().map(|s| (s.share - m_off).powi(2)).sum::<f64>() / (j - 1.0) } else { 0.0 };
+    let v_off = if off.len() > 1 {
+        off.iter().map(|s| (s.share - m_off).powi(2)).sum::<f64>() / (j - 1.0)
+    } else {
+        0.0
+    };
     let between = (v_off - binomial(m_off, cells(off))).max(0.0);
     let variance = v_off.max(binomial(m_off, cells(off))) / j + (between + binomial(m_on, cells(on))) / r;
     let df = (j - 1.0).max(1.0);
     let z = Z_90;
-    let t = z + (z.powi(3) + z) / (4.0 * df) + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * df * df);
+    let t =
+        z + (z.powi(3) + z) / (4.0 * df) + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * df * df);
     let (d, half) = (m_on - m_off, t * variance.sqrt());
+    // Rounding of the two means must not show as a difference.
+    let d = if d.abs() < 1e-12 { 0.0 } else { d };
     (d, (d - half).max(-1.0), (d + half).min(1.0))
 }
 
@@ -173,7 +203,10 @@ pub(crate) fn close_families(rows: &mut [TestRow], layout: &PlateLayout, fdr: f6
     let mut families: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (i, row) in rows.iter().enumerate() {
         if row.p.is_some() && row.call == Call::NoHit {
-            families.entry(layout.plate_names(&row.wells)).or_default().push(i);
+            families
+                .entry(layout.plate_names(&row.wells))
+                .or_default()
+                .push(i);
         }
     }
     let mut floors = Vec::new();
@@ -202,7 +235,11 @@ pub(crate) fn close_families(rows: &mut [TestRow], layout: &PlateLayout, fdr: f6
         }
         if let (Some((floor, needed)), Some(first)) = (best_floor, members.first()) {
             let row = &rows[*first];
-            let what = if row.about.is_empty() { row.kind.name().to_owned() } else { format!("{} ({})", row.kind.name(), row.about) };
+            let what = if row.about.is_empty() {
+                row.kind.name().to_owned()
+            } else {
+                format!("{} ({})", row.kind.name(), row.about)
+            };
             if floor > 0.0 {
                 floors.push(match needed {
                     Some(k) if k > 1 => format!("Plate {plates}, {what}: the smallest possible p-value is {floor:.2e}; among {tests} tests at a false-discovery rate of {fdr} at least {k} must reach it together to be called."),
@@ -218,7 +255,11 @@ pub(crate) fn close_families(rows: &mut [TestRow], layout: &PlateLayout, fdr: f6
 /// Smallest p-value that a row's test could reach; 0 for the beta-binomial, which has no floor.
 fn smallest_p(row: &TestRow) -> f64 {
     if row.method.starts_with("exact rank-sum") {
-        let tail = if row.kind == Kind::ClassFraction { Tail::TwoSided } else { Tail::Greater };
+        let tail = if row.kind == Kind::ClassFraction {
+            Tail::TwoSided
+        } else {
+            Tail::Greater
+        };
         // Of one stratum; several strata reach lower, so this says rather too much than too little is needed.
         smallest_rank_sum_p(row.wells.len(), row.control_wells, tail)
     } else {
@@ -231,7 +272,14 @@ mod tests {
     use super::*;
 
     fn shares(values: &[f64], n: usize) -> Vec<WellShare> {
-        values.iter().map(|&share| WellShare { share, n, tie_break: 0.0 }).collect()
+        values
+            .iter()
+            .map(|&share| WellShare {
+                share,
+                n,
+                tie_break: 0.0,
+            })
+            .collect()
     }
 
     #[test]
@@ -240,7 +288,10 @@ mod tests {
         let (d1, low1, high1) = share_difference(&shares(&[0.6], 100), &off);
         let (d2, low2, high2) = share_difference(&shares(&[0.6, 0.6, 0.6], 100), &off);
         assert!((d1 - 0.55).abs() < 1e-12 && (d2 - 0.55).abs() < 1e-12);
-        assert!(low1 < low2 && low2 < d2 && d2 < high2 && high2 < high1, "{low1} {low2} {high2} {high1}");
+        assert!(
+            low1 < low2 && low2 < d2 && d2 < high2 && high2 < high1,
+            "{low1} {low2} {high2} {high1}"
+        );
         assert!(high1 - low1 < 0.4, "{}", high1 - low1);
     }
 }

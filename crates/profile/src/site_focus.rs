@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use polars::prelude::DataFrame;
 use uncertainty::{MAD_TO_SD, mad, median};
 
+use crate::ProfileError;
 use crate::columns::{numbers, numbers_if_there};
 use crate::gathered::PlateFocus;
 use crate::plate_layout::{PlateLayout, site_wells};
-use crate::ProfileError;
 
 /// Robust deviations below the reference median that make a site blurred, if it is also below half of the median.
 const BLUR_DEVIATIONS: f64 = 4.0;
@@ -21,15 +21,20 @@ const SATURATED_RATIO: f64 = 5.0;
 pub(crate) type SiteKey = (usize, i64, i64);
 
 /// Focus per plate, and the blurred sites.
-pub(crate) fn judge_sites(sites: &DataFrame, layout: &PlateLayout) -> Result<(Vec<PlateFocus>, BTreeSet<SiteKey>), ProfileError> {
+pub(crate) fn judge_sites(
+    sites: &DataFrame,
+    layout: &PlateLayout,
+) -> Result<(Vec<PlateFocus>, BTreeSet<SiteKey>), ProfileError> {
     let mut blurred = BTreeSet::new();
     let Some(focus) = numbers_if_there("site quality", sites, "Quality_Focus")? else {
         return Ok((Vec::new(), blurred));
     };
-    let saturated = numbers_if_there("site quality", sites, "Quality_SaturatedShare")?.unwrap_or_else(|| vec![None; focus.len()]);
+    let saturated = numbers_if_there("site quality", sites, "Quality_SaturatedShare")?
+        .unwrap_or_else(|| vec![None; focus.len()]);
     let wells = site_wells(sites, layout)?;
     let site = numbers("site quality", sites, "Metadata_Site")?;
-    let time = numbers_if_there("site quality", sites, "Metadata_Timepoint")?.unwrap_or_else(|| vec![Some(0.0); focus.len()]);
+    let time = numbers_if_there("site quality", sites, "Metadata_Timepoint")?
+        .unwrap_or_else(|| vec![Some(0.0); focus.len()]);
     let mut by_plate: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (row, well) in wells.iter().enumerate() {
         if let (Some(well), Some(_)) = (well, focus[row]) {
@@ -39,14 +44,21 @@ pub(crate) fn judge_sites(sites: &DataFrame, layout: &PlateLayout) -> Result<(Ve
     let mut plates = Vec::new();
     for (plate, rows) in by_plate {
         let control: BTreeSet<usize> = layout.plates[plate].controls.iter().copied().collect();
-        let mut reference: Vec<usize> = rows.iter().copied().filter(|&r| wells[r].is_some_and(|w| control.contains(&w))).collect();
+        let mut reference: Vec<usize> = rows
+            .iter()
+            .copied()
+            .filter(|&r| wells[r].is_some_and(|w| control.contains(&w)))
+            .collect();
         if reference.len() < 3 {
             reference.clone_from(&rows);
         }
         let sharp: Vec<f64> = reference.iter().filter_map(|&r| focus[r]).collect();
-        let (Some(middle), Some(spread)) = (median(&sharp), mad(&sharp)) else { continue };
+        let (Some(middle), Some(spread)) = (median(&sharp), mad(&sharp)) else {
+            continue;
+        };
         let floor = (middle - BLUR_DEVIATIONS * MAD_TO_SD * spread).min(0.5 * middle);
-        let usual = median(&reference.iter().filter_map(|&r| saturated[r]).collect::<Vec<_>>()).unwrap_or(0.0);
+        let usual =
+            median(&reference.iter().filter_map(|&r| saturated[r]).collect::<Vec<_>>()).unwrap_or(0.0);
         let mut plate_focus = PlateFocus {
             plate: layout.plates[plate].name.clone(),
             median: median(&rows.iter().filter_map(|&r| focus[r]).collect::<Vec<_>>()).unwrap_or(middle),
@@ -55,7 +67,9 @@ pub(crate) fn judge_sites(sites: &DataFrame, layout: &PlateLayout) -> Result<(Ve
             n_sites: rows.len(),
         };
         for &r in &rows {
-            let (Some(well), Some(sharpness)) = (wells[r], focus[r]) else { continue };
+            let (Some(well), Some(sharpness)) = (wells[r], focus[r]) else {
+                continue;
+            };
             let (s, t) = (site[r].unwrap_or(0.0) as i64, time[r].unwrap_or(0.0) as i64);
             let name = format!("{} site {s}", layout.wells[well].info.well);
             if sharpness < floor {

@@ -10,17 +10,28 @@ use crate::ProfileError;
 
 /// The name a file is written under until it is whole: hidden, beside it.
 fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     path.with_file_name(format!(".{name}.part"))
 }
 
 /// Runs `fill` on a new file beside `path`, syncs it and renames it onto `path`.
 fn replace(path: &Path, fill: impl FnOnce(&mut File) -> Result<(), PolarsError>) -> Result<(), ProfileError> {
     let part = temporary(path);
-    let io_error = |source: io::Error| ProfileError::File { path: path.to_owned(), action: "written", source };
+    let io_error = |source: io::Error| ProfileError::File {
+        path: path.to_owned(),
+        action: "written",
+        source,
+    };
     let mut file = File::create(&part).map_err(io_error)?;
     let result = fill(&mut file)
-        .map_err(|source| ProfileError::Format { path: path.to_owned(), action: "written", source })
+        .map_err(|source| ProfileError::Format {
+            path: path.to_owned(),
+            action: "written",
+            source,
+        })
         .and_then(|()| file.flush().and_then(|()| file.sync_all()).map_err(io_error));
     drop(file);
     if let Err(error) = result.and_then(|()| fs::rename(&part, path).map_err(io_error)) {
@@ -51,11 +62,19 @@ pub fn write_parquet(table: &mut DataFrame, path: &Path) -> Result<(), ProfileEr
 ///
 /// Errors: [`ProfileError::File`] when the file cannot be opened, [`ProfileError::Format`] when it is not whole or not parquet.
 pub fn read_parquet(path: &Path) -> Result<DataFrame, ProfileError> {
-    let file = File::open(path).map_err(|source| ProfileError::File { path: path.to_owned(), action: "read", source })?;
+    let file = File::open(path).map_err(|source| ProfileError::File {
+        path: path.to_owned(),
+        action: "read",
+        source,
+    })?;
     ParquetReader::new(file)
         .set_rechunk(true)
         .finish()
-        .map_err(|source| ProfileError::Format { path: path.to_owned(), action: "read", source })
+        .map_err(|source| ProfileError::Format {
+            path: path.to_owned(),
+            action: "read",
+            source,
+        })
 }
 
 /// Writes a table as CSV with a header, whole or not at all; text that a spreadsheet would run as a formula gets a
@@ -66,7 +85,9 @@ pub fn read_parquet(path: &Path) -> Result<DataFrame, ProfileError> {
 /// Errors: as [`write_parquet`].
 pub fn write_csv(table: &mut DataFrame, path: &Path) -> Result<(), ProfileError> {
     let mut flat = flatten_for_csv(table).map_err(ProfileError::table("CSV"))?;
-    replace(path, |file| CsvWriter::new(file).include_header(true).finish(&mut flat))
+    replace(path, |file| {
+        CsvWriter::new(file).include_header(true).finish(&mut flat)
+    })
 }
 
 /// Text columns with formulas escaped, list columns joined.
@@ -75,8 +96,11 @@ fn flatten_for_csv(table: &DataFrame) -> PolarsResult<DataFrame> {
     for column in table.columns() {
         let flat = match column.dtype() {
             DataType::String => {
-                let escaped: StringChunked =
-                    column.str()?.iter().map(|cell| cell.map(escape_formula)).collect();
+                let escaped: StringChunked = column
+                    .str()?
+                    .iter()
+                    .map(|cell| cell.map(escape_formula))
+                    .collect();
                 escaped.with_name(column.name().clone()).into_column()
             }
             DataType::List(_) => {
@@ -91,7 +115,9 @@ fn flatten_for_csv(table: &DataFrame) -> PolarsResult<DataFrame> {
                         _ => None,
                     });
                 }
-                StringChunked::from_iter(cells).with_name(column.name().clone()).into_column()
+                StringChunked::from_iter(cells)
+                    .with_name(column.name().clone())
+                    .into_column()
             }
             _ => column.clone(),
         };
@@ -105,7 +131,11 @@ fn flatten_for_csv(table: &DataFrame) -> PolarsResult<DataFrame> {
 /// A plain number keeps its sign.
 fn escape_formula(cell: &str) -> String {
     let risky = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if risky && cell.parse::<f64>().is_err() { format!("'{cell}") } else { cell.to_owned() }
+    if risky && cell.parse::<f64>().is_err() {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +168,10 @@ mod tests {
         write_parquet(&mut table, &path).unwrap();
         let back = read_parquet(&path).unwrap();
         assert!(back.equals_missing(&table));
-        assert_eq!(back.column("set").unwrap().dtype(), &DataType::List(Box::new(DataType::String)));
+        assert_eq!(
+            back.column("set").unwrap().dtype(),
+            &DataType::List(Box::new(DataType::String))
+        );
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
         let first = fs::read(&path).unwrap();
         write_parquet(&mut table, &path).unwrap();
@@ -164,9 +197,17 @@ mod tests {
         let message = read_parquet(&path).unwrap_err().to_string();
         assert!(message.contains("broken.parquet"), "{message}");
         let message = read_parquet(&dir.join("absent.parquet")).unwrap_err().to_string();
-        assert!(message.contains("absent.parquet") && message.contains("read"), "{message}");
-        let message = write_csv(&mut sample(), &dir.join("no/such/folder.csv")).unwrap_err().to_string();
-        assert!(message.contains("folder.csv") && message.contains("written"), "{message}");
+        assert!(
+            message.contains("absent.parquet") && message.contains("read"),
+            "{message}"
+        );
+        let message = write_csv(&mut sample(), &dir.join("no/such/folder.csv"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("folder.csv") && message.contains("written"),
+            "{message}"
+        );
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -78,19 +78,39 @@ pub(crate) struct TestRow {
 }
 
 /// The tests as a table.
-pub(crate) fn test_table(rows: &[TestRow], layout: &PlateLayout, groups: &[TreatmentGroup]) -> Result<DataFrame, ProfileError> {
+pub(crate) fn test_table(
+    rows: &[TestRow],
+    layout: &PlateLayout,
+    groups: &[TreatmentGroup],
+) -> Result<DataFrame, ProfileError> {
     let finite = |x: Option<f64>| x.filter(|x| x.is_finite());
     let text = |f: &dyn Fn(&TestRow) -> String| rows.iter().map(f).collect::<Vec<String>>();
-    let number = |f: &dyn Fn(&TestRow) -> Option<f64>| rows.iter().map(|r| finite(f(r))).collect::<Vec<Option<f64>>>();
+    let number =
+        |f: &dyn Fn(&TestRow) -> Option<f64>| rows.iter().map(|r| finite(f(r))).collect::<Vec<Option<f64>>>();
     let count = |f: &dyn Fn(&TestRow) -> usize| rows.iter().map(|r| f(r) as u32).collect::<Vec<u32>>();
     let columns = vec![
         column("Kind", text(&|r| r.kind.name().to_owned())),
-        column("Unit_Tested", text(&|r| (if r.kind == Kind::Count { "well" } else { "treatment" }).to_owned())),
+        column(
+            "Unit_Tested",
+            text(&|r| {
+                (if r.kind == Kind::Count {
+                    "well"
+                } else {
+                    "treatment"
+                })
+                .to_owned()
+            }),
+        ),
         column("Plates", text(&|r| layout.plate_names(&r.wells))),
         column("Wells", text(&|r| layout.well_names(&r.wells))),
         column("Treatment", text(&|r| groups[r.group].name.clone())),
         column("Dose", number(&|r| groups[r.group].dose)),
-        column("Unit", rows.iter().map(|r| groups[r.group].unit.clone()).collect::<Vec<_>>()),
+        column(
+            "Unit",
+            rows.iter()
+                .map(|r| groups[r.group].unit.clone())
+                .collect::<Vec<_>>(),
+        ),
         column("Role", text(&|r| groups[r.group].role.name().to_owned())),
         column("About", text(&|r| r.about.clone())),
         column("Method", text(&|r| r.method.to_owned())),
@@ -106,7 +126,10 @@ pub(crate) fn test_table(rows: &[TestRow], layout: &PlateLayout, groups: &[Treat
         column("P", number(&|r| r.p)),
         column("Q", number(&|r| r.q)),
         column("Call", text(&|r| r.call.name().to_owned())),
-        column("Reason", rows.iter().map(|r| r.reason.clone()).collect::<Vec<_>>()),
+        column(
+            "Reason",
+            rows.iter().map(|r| r.reason.clone()).collect::<Vec<_>>(),
+        ),
     ];
     table("tests", rows.len(), columns)
 }

@@ -11,9 +11,15 @@ const GOOD_Z_PRIME: f64 = 0.5;
 
 /// Fills `usable`, `sentence` and `reasons` of a verdict whose other fields are there.
 pub(crate) fn conclude(verdict: &mut Verdict, layout: &PlateLayout, tests: &[TestRow], n_cells: usize) {
-    let tested = |kind: Kind| tests.iter().any(|t| t.kind == kind && matches!(t.call, Call::Hit | Call::NoHit));
+    let tested = |kind: Kind| {
+        tests
+            .iter()
+            .any(|t| t.kind == kind && matches!(t.call, Call::Hit | Call::NoHit))
+    };
     let (novelty, counts) = (tested(Kind::Novelty), tested(Kind::Count));
-    let ranked = tests.iter().any(|t| t.kind == Kind::Novelty && t.call == Call::RankingOnly);
+    let ranked = tests
+        .iter()
+        .any(|t| t.kind == Kind::Novelty && t.call == Call::RankingOnly);
     let skipped = f64::from(verdict.sites_skipped) / f64::from(verdict.sites.max(1));
     verdict.usable = n_cells > 0 && (novelty || counts) && skipped <= MAX_SKIPPED;
 
@@ -22,36 +28,67 @@ pub(crate) fn conclude(verdict: &mut Verdict, layout: &PlateLayout, tests: &[Tes
         reasons.push("No object was found on any site.".to_owned());
     }
     if verdict.sites_skipped > 0 {
-        reasons.push(format!("{} of {} sites were skipped ({:.0} %).", verdict.sites_skipped, verdict.sites, 100.0 * skipped));
+        reasons.push(format!(
+            "{} of {} sites were skipped ({:.0} %).",
+            verdict.sites_skipped,
+            verdict.sites,
+            100.0 * skipped
+        ));
     }
     for gate in verdict.gate.iter().filter(|g| g.outcome != GateOutcome::Fits) {
         reasons.push(gate.sentence.clone());
     }
-    for separation in verdict.separation.iter().filter(|s| s.feature == "Novelty_Score" && s.poscon.is_none()) {
+    for separation in verdict
+        .separation
+        .iter()
+        .filter(|s| s.feature == "Novelty_Score" && s.poscon.is_none())
+    {
         let interval = match (separation.lower, separation.upper) {
             (Some(low), Some(high)) => format!(" (90 % interval {low:.2} to {high:.2})"),
             _ => String::new(),
         };
-        let wells = format!("{} positive against {} negative wells", separation.n_positive, separation.n_negative);
+        let wells = format!(
+            "{} positive against {} negative wells",
+            separation.n_positive, separation.n_negative
+        );
         match separation.z_prime {
             Some(z) if z < GOOD_Z_PRIME => {
                 reasons.push(format!("Plate {}: controls are not well separated: Z′ of the distance to controls is {z:.2}{interval}, {wells}.", separation.plate));
             }
             Some(_) => {}
-            None => reasons.push(format!("Plate {}: control separation is not estimable with {wells}.", separation.plate)),
+            None => reasons.push(format!(
+                "Plate {}: control separation is not estimable with {wells}.",
+                separation.plate
+            )),
         }
     }
     for focus in &verdict.focus {
         if !focus.blurred_sites.is_empty() {
-            reasons.push(format!("Plate {}: {} of {} sites are out of focus: {}.", focus.plate, focus.blurred_sites.len(), focus.n_sites, shortened(&focus.blurred_sites)));
+            reasons.push(format!(
+                "Plate {}: {} of {} sites are out of focus: {}.",
+                focus.plate,
+                focus.blurred_sites.len(),
+                focus.n_sites,
+                shortened(&focus.blurred_sites)
+            ));
         }
         if !focus.saturated_sites.is_empty() {
-            reasons.push(format!("Plate {}: {} of {} sites are saturated: {}.", focus.plate, focus.saturated_sites.len(), focus.n_sites, shortened(&focus.saturated_sites)));
+            reasons.push(format!(
+                "Plate {}: {} of {} sites are saturated: {}.",
+                focus.plate,
+                focus.saturated_sites.len(),
+                focus.n_sites,
+                shortened(&focus.saturated_sites)
+            ));
         }
     }
     reasons.extend(verdict.not_estimable.iter().cloned());
     if !layout.unknown.is_empty() {
-        reasons.push(format!("{} wells are on disk but not in the plate map: {}.", layout.unknown.len(), shortened(&layout.unknown)));
+        reasons.push(format!(
+            "{} wells are on disk but not in the plate map: {}.",
+            layout.unknown.len(),
+            shortened(&layout.unknown)
+        ));
     }
 
     let classes = if verdict.gate.is_empty() {
@@ -72,7 +109,11 @@ pub(crate) fn conclude(verdict: &mut Verdict, layout: &PlateLayout, tests: &[Tes
         (false, false, false) => "no hit is estimable",
     };
     let plates = layout.plates.len();
-    let extent = format!("{n_cells} cells in {} wells on {plates} plate{}", layout.wells.iter().filter(|w| !w.rows.is_empty()).count(), if plates == 1 { "" } else { "s" });
+    let extent = format!(
+        "{n_cells} cells in {} wells on {plates} plate{}",
+        layout.wells.iter().filter(|w| !w.rows.is_empty()).count(),
+        if plates == 1 { "" } else { "s" }
+    );
     verdict.sentence = if verdict.usable {
         format!("Usable: {extent}; {hits}; {classes}.")
     } else {
@@ -84,5 +125,9 @@ pub(crate) fn conclude(verdict: &mut Verdict, layout: &PlateLayout, tests: &[Tes
 /// The first five of many names.
 fn shortened(names: &[String]) -> String {
     let first: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
-    if names.len() > 5 { format!("{} and {} more", first.join(", "), names.len() - 5) } else { first.join(", ") }
+    if names.len() > 5 {
+        format!("{} and {} more", first.join(", "), names.len() - 5)
+    } else {
+        first.join(", ")
+    }
 }

@@ -38,12 +38,21 @@ type Estimate = Option<(f64, f64, f64, usize)>;
 /// Four columns `X`, `X_Lower`, `X_Upper`, `X_N`.
 fn push(columns: &mut Vec<Column>, name: &str, estimates: &[Estimate]) {
     let part = |f: fn(&(f64, f64, f64, usize)) -> f64| {
-        estimates.iter().map(|e| e.as_ref().map(f).filter(|v| v.is_finite())).collect::<Vec<Option<f64>>>()
+        estimates
+            .iter()
+            .map(|e| e.as_ref().map(f).filter(|v| v.is_finite()))
+            .collect::<Vec<Option<f64>>>()
     };
     columns.push(column(name, part(|e| e.0)));
     columns.push(column(format!("{name}_Lower"), part(|e| e.1)));
     columns.push(column(format!("{name}_Upper"), part(|e| e.2)));
-    columns.push(column(format!("{name}_N"), estimates.iter().map(|e| e.as_ref().map_or(0, |e| e.3 as u32)).collect::<Vec<u32>>()));
+    columns.push(column(
+        format!("{name}_N"),
+        estimates
+            .iter()
+            .map(|e| e.as_ref().map_or(0, |e| e.3 as u32))
+            .collect::<Vec<u32>>(),
+    ));
 }
 
 /// Share of `values` for which `is` holds, with Wilson's 90 % interval.
@@ -87,45 +96,86 @@ pub(crate) fn well_table(input: &WellTableInput) -> Result<DataFrame, ProfileErr
     let mut columns = vec![
         column("Metadata_Plate", text(&|w| Some(wells[w].info.plate.clone()))),
         column("Metadata_Well", text(&|w| Some(wells[w].info.well.clone()))),
-        column("Metadata_Row", wells.iter().map(|w| w.info.row + 1).collect::<Vec<u32>>()),
-        column("Metadata_Column", wells.iter().map(|w| w.info.column + 1).collect::<Vec<u32>>()),
+        column(
+            "Metadata_Row",
+            wells.iter().map(|w| w.info.row + 1).collect::<Vec<u32>>(),
+        ),
+        column(
+            "Metadata_Column",
+            wells.iter().map(|w| w.info.column + 1).collect::<Vec<u32>>(),
+        ),
         column("Metadata_Treatment", text(&|w| wells[w].info.treatment.clone())),
-        column("Metadata_Dose", wells.iter().map(|w| w.info.dose.filter(|d| d.is_finite())).collect::<Vec<_>>()),
+        column(
+            "Metadata_Dose",
+            wells
+                .iter()
+                .map(|w| w.info.dose.filter(|d| d.is_finite()))
+                .collect::<Vec<_>>(),
+        ),
         column("Metadata_Unit", text(&|w| wells[w].info.unit.clone())),
-        column("Metadata_Role", text(&|w| Some(wells[w].info.role.name().to_owned()))),
-        column("Metadata_Sites", wells.iter().map(|w| w.info.sites).collect::<Vec<u32>>()),
-        column("Metadata_SitesSkipped", wells.iter().map(|w| w.info.sites_skipped).collect::<Vec<u32>>()),
-        column("Metadata_SitesRead", wells.iter().map(|w| w.sites_read).collect::<Vec<u32>>()),
+        column(
+            "Metadata_Role",
+            text(&|w| Some(wells[w].info.role.name().to_owned())),
+        ),
+        column(
+            "Metadata_Sites",
+            wells.iter().map(|w| w.info.sites).collect::<Vec<u32>>(),
+        ),
+        column(
+            "Metadata_SitesSkipped",
+            wells.iter().map(|w| w.info.sites_skipped).collect::<Vec<u32>>(),
+        ),
+        column(
+            "Metadata_SitesRead",
+            wells.iter().map(|w| w.sites_read).collect::<Vec<u32>>(),
+        ),
     ];
     let extra: BTreeSet<&String> = wells.iter().flat_map(|w| w.info.extra.keys()).collect();
     for name in extra {
-        let named = if name.starts_with("Metadata_") { name.clone() } else { format!("Metadata_{name}") };
+        let named = if name.starts_with("Metadata_") {
+            name.clone()
+        } else {
+            format!("Metadata_{name}")
+        };
         if columns.iter().all(|c| c.name().as_str() != named) {
             columns.push(column(named, text(&|w| wells[w].info.extra.get(name).cloned())));
         }
     }
 
     // Counts: null where nothing was read, which is not the same as no object.
-    let counts: Vec<Option<u32>> = wells.iter().map(|w| (w.sites_read > 0).then_some(w.rows.len() as u32)).collect();
+    let counts: Vec<Option<u32>> = wells
+        .iter()
+        .map(|w| (w.sites_read > 0).then_some(w.rows.len() as u32))
+        .collect();
     columns.push(column("Count_Objects", counts.clone()));
     let ratios: Vec<Estimate> = (0..wells.len())
         .map(|w| {
             count_of_well(layout, w, input.params).map(|(test, _)| {
                 // The test's interval is at 95 %; the table's is at 90 %, by the normal law of the log ratio.
-                let shrink = |end: f64| if end > 0.0 && end.is_finite() && test.ratio > 0.0 {
-                    test.ratio * (end / test.ratio).powf(Z_90 / uncertainty::Z_95)
-                } else {
-                    end
+                let shrink = |end: f64| {
+                    if end > 0.0 && end.is_finite() && test.ratio > 0.0 {
+                        test.ratio * (end / test.ratio).powf(Z_90 / uncertainty::Z_95)
+                    } else {
+                        end
+                    }
                 };
-                (test.ratio, shrink(test.lower), shrink(test.upper), wells[w].rows.len())
+                (
+                    test.ratio,
+                    shrink(test.lower),
+                    shrink(test.upper),
+                    wells[w].rows.len(),
+                )
             })
         })
         .collect();
     push(&mut columns, "Count_Ratio", &ratios);
     let count_z: Vec<Option<f64>> = (0..wells.len())
         .map(|w| {
-            let controls: Vec<f64> =
-                layout.plates[wells[w].plate].controls.iter().filter_map(|&c| counts[c].map(f64::from)).collect();
+            let controls: Vec<f64> = layout.plates[wells[w].plate]
+                .controls
+                .iter()
+                .filter_map(|&c| counts[c].map(f64::from))
+                .collect();
             let spread = MAD_TO_SD * mad(&controls)?;
             (controls.len() >= 3 && spread > 0.0).then_some(())?;
             Some((f64::from(counts[w]?) - median(&controls)?) / spread)
@@ -133,46 +183,102 @@ pub(crate) fn well_table(input: &WellTableInput) -> Result<DataFrame, ProfileErr
         .collect();
     columns.push(column("Count_RobustZ", count_z));
 
-    let cells = |w: usize, of: &[Option<f64>]| -> Vec<f64> { wells[w].rows.iter().filter_map(|&r| of[r]).collect() };
-    let both: Vec<Option<f64>> = input.p_controls.iter().zip(input.p_known).map(|(c, k)| larger(*c, *k)).collect();
+    let cells =
+        |w: usize, of: &[Option<f64>]| -> Vec<f64> { wells[w].rows.iter().filter_map(|&r| of[r]).collect() };
+    let both: Vec<Option<f64>> = input
+        .p_controls
+        .iter()
+        .zip(input.p_known)
+        .map(|(c, k)| larger(*c, *k))
+        .collect();
     let estimates = |f: &dyn Fn(usize) -> Estimate| (0..wells.len()).map(f).collect::<Vec<Estimate>>();
-    for (name, of) in [("P_Controls", input.p_controls), ("P_Known", input.p_known), ("P_Novel", both.as_slice())] {
-        push(&mut columns, &format!("Novelty_{name}_ShareBelow05"), &estimates(&|w| share(&cells(w, of), |p| p <= 0.05)));
-        push(&mut columns, &format!("Novelty_{name}_Mean"), &estimates(&|w| mean(&cells(w, of))));
+    for (name, of) in [
+        ("P_Controls", input.p_controls),
+        ("P_Known", input.p_known),
+        ("P_Novel", both.as_slice()),
+    ] {
+        push(
+            &mut columns,
+            &format!("Novelty_{name}_ShareBelow05"),
+            &estimates(&|w| share(&cells(w, of), |p| p <= 0.05)),
+        );
+        push(
+            &mut columns,
+            &format!("Novelty_{name}_Mean"),
+            &estimates(&|w| mean(&cells(w, of))),
+        );
     }
-    push(&mut columns, "Novelty_Score_Median", &estimates(&|w| median_interval(&cells(w, input.score))));
+    push(
+        &mut columns,
+        "Novelty_Score_Median",
+        &estimates(&|w| median_interval(&cells(w, input.score))),
+    );
     push(
         &mut columns,
         "Novelty_ShareFlagged",
         &estimates(&|w| {
-            let marks: Vec<f64> = wells[w].rows.iter().map(|r| f64::from(u8::from(input.flagged.contains(r)))).collect();
-            if input.flags_made { share(&marks, |m| m > 0.5) } else { None }
+            let marks: Vec<f64> = wells[w]
+                .rows
+                .iter()
+                .map(|r| f64::from(u8::from(input.flagged.contains(r))))
+                .collect();
+            if input.flags_made {
+                share(&marks, |m| m > 0.5)
+            } else {
+                None
+            }
         }),
     );
     if let Some(confidence) = input.confidence {
-        push(&mut columns, "Phenotype_Confidence_Mean", &estimates(&|w| mean(&cells(w, confidence))));
+        push(
+            &mut columns,
+            "Phenotype_Confidence_Mean",
+            &estimates(&|w| mean(&cells(w, confidence))),
+        );
     }
     if let Some(mix) = input.mix {
         let fractions: Vec<_> = wells
             .iter()
-            .map(|w| mix.fractions(&w.rows.iter().copied().filter(|r| !input.flagged.contains(r)).collect::<Vec<_>>()))
+            .map(|w| {
+                mix.fractions(
+                    &w.rows
+                        .iter()
+                        .copied()
+                        .filter(|r| !input.flagged.contains(r))
+                        .collect::<Vec<_>>(),
+                )
+            })
             .collect();
         for (k, class) in mix.classes.iter().enumerate() {
             let of_class: Vec<Estimate> = fractions
                 .iter()
-                .map(|f| f.as_ref().map(|(shares, n)| (shares[k].share, shares[k].lower, shares[k].upper, *n)))
+                .map(|f| {
+                    f.as_ref()
+                        .map(|(shares, n)| (shares[k].share, shares[k].lower, shares[k].upper, *n))
+                })
                 .collect();
             push(&mut columns, &format!("Phenotype_Fraction_{class}"), &of_class);
         }
     }
 
     for name in input.sites.get_column_names() {
-        if name.starts_with("Metadata_") || !input.sites.column(name).is_ok_and(|c| c.dtype().is_primitive_numeric()) {
+        if name.starts_with("Metadata_")
+            || !input
+                .sites
+                .column(name)
+                .is_ok_and(|c| c.dtype().is_primitive_numeric())
+        {
             continue;
         }
         let means = mean_by_well(input.sites, name, layout)?;
-        columns.push(column(name.as_str(), means.iter().map(|m| m.0).collect::<Vec<_>>()));
-        columns.push(column(format!("{name}_N"), means.iter().map(|m| m.1).collect::<Vec<u32>>()));
+        columns.push(column(
+            name.as_str(),
+            means.iter().map(|m| m.0).collect::<Vec<_>>(),
+        ));
+        columns.push(column(
+            format!("{name}_N"),
+            means.iter().map(|m| m.1).collect::<Vec<u32>>(),
+        ));
     }
     for (place, &j) in input.kept.iter().enumerate() {
         push(
@@ -180,7 +286,11 @@ pub(crate) fn well_table(input: &WellTableInput) -> Result<DataFrame, ProfileErr
             &format!("RobustZ_{}", input.feature_names[j]),
             &estimates(&|w| {
                 let scale = input.scales[wells[w].plate].as_ref()?;
-                let z: Vec<f64> = wells[w].rows.iter().filter_map(|&r| scale.z(place, f64::from(input.values[[r, place]]))).collect();
+                let z: Vec<f64> = wells[w]
+                    .rows
+                    .iter()
+                    .filter_map(|&r| scale.z(place, f64::from(input.values[[r, place]])))
+                    .collect();
                 median_interval(&z)
             }),
         );
@@ -206,7 +316,10 @@ mod tests {
         let (m, low, high, n) = median_interval(&values).unwrap();
         assert_eq!((m, n), (50.0, 101));
         // Binomial(101, 1/2): 42 and 58 are the 5 % ends.
-        assert!((41.0..=43.0).contains(&low) && (57.0..=59.0).contains(&high), "{low} {high}");
+        assert!(
+            (41.0..=43.0).contains(&low) && (57.0..=59.0).contains(&high),
+            "{low} {high}"
+        );
         assert_eq!(median_interval(&[3.0, 1.0]).unwrap(), (2.0, 1.0, 3.0, 2));
         assert_eq!(median_interval(&[3.0]).unwrap(), (3.0, 3.0, 3.0, 1));
         assert!(median_interval(&[]).is_none());

@@ -127,11 +127,36 @@ impl GatherParams {
         let inside = |x: f64| x > 0.0 && x < 1.0;
         let rows = [
             ("--fdr", self.fdr, inside(self.fdr), "above 0 and below 1"),
-            ("--count-fdr", self.count_fdr, inside(self.count_fdr), "above 0 and below 1"),
-            ("--set-coverage", self.set_coverage, inside(self.set_coverage), "above 0 and below 1"),
-            ("--min-effect", self.min_effect, self.min_effect > 1.0 && self.min_effect.is_finite(), "above 1 (2 = half or double)"),
-            ("the default dispersion", self.default_dispersion, self.default_dispersion >= 0.0 && self.default_dispersion.is_finite(), "0 or more"),
-            ("--clusters", self.clusters.map_or(1.0, |k| k as f64), self.clusters.is_none_or(|k| (1..=64).contains(&k)), "between 1 and 64"),
+            (
+                "--count-fdr",
+                self.count_fdr,
+                inside(self.count_fdr),
+                "above 0 and below 1",
+            ),
+            (
+                "--set-coverage",
+                self.set_coverage,
+                inside(self.set_coverage),
+                "above 0 and below 1",
+            ),
+            (
+                "--min-effect",
+                self.min_effect,
+                self.min_effect > 1.0 && self.min_effect.is_finite(),
+                "above 1 (2 = half or double)",
+            ),
+            (
+                "the default dispersion",
+                self.default_dispersion,
+                self.default_dispersion >= 0.0 && self.default_dispersion.is_finite(),
+                "0 or more",
+            ),
+            (
+                "--clusters",
+                self.clusters.map_or(1.0, |k| k as f64),
+                self.clusters.is_none_or(|k| (1..=64).contains(&k)),
+                "between 1 and 64",
+            ),
         ];
         for (name, value, ok, allowed) in rows {
             if !ok {
@@ -151,12 +176,30 @@ mod tests {
         let good = GatherParams::default();
         assert!(good.check().is_ok());
         for bad in [
-            GatherParams { fdr: 0.0, ..good.clone() },
-            GatherParams { count_fdr: 1.0, ..good.clone() },
-            GatherParams { min_effect: 1.0, ..good.clone() },
-            GatherParams { set_coverage: f64::NAN, ..good.clone() },
-            GatherParams { default_dispersion: -0.1, ..good.clone() },
-            GatherParams { clusters: Some(0), ..good.clone() },
+            GatherParams {
+                fdr: 0.0,
+                ..good.clone()
+            },
+            GatherParams {
+                count_fdr: 1.0,
+                ..good.clone()
+            },
+            GatherParams {
+                min_effect: 1.0,
+                ..good.clone()
+            },
+            GatherParams {
+                set_coverage: f64::NAN,
+                ..good.clone()
+            },
+            GatherParams {
+                default_dispersion: -0.1,
+                ..good.clone()
+            },
+            GatherParams {
+                clusters: Some(0),
+                ..good.clone()
+            },
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
         }
