@@ -215,6 +215,17 @@ fn max_sample_value_is_the_scale_of_a_12_bit_camera() {
     assert_eq!(image.planes[0][(0, 1)], 11.0 / 4095.0);
     // The maximum of some image is no scale, and a scale below the pixels is none either.
     assert_eq!(write(3991, 4000).full_scale, Some(65535.0));
+    let mut encoder = TiffEncoder::new_big(fs::File::create(&path).unwrap()).unwrap();
+    let mut image = encoder.new_image::<colortype::Gray16>(20, 20).unwrap();
+    image
+        .encoder()
+        .write_tag(tiff::tags::Tag::Unknown(281), u64::MAX)
+        .unwrap();
+    image.write_data(&[7; 400]).unwrap();
+    assert_eq!(
+        read_image(&path, &ReadLimits::default()).unwrap().full_scale,
+        Some(65535.0)
+    );
     let image = write(1023, 4000);
     assert_eq!(image.full_scale, Some(65535.0));
     assert!(image.warnings[0].contains("1023"), "{:?}", image.warnings);

@@ -233,7 +233,7 @@ mod tests {
             8.0,
         ];
         assert_eq!(fill_missing(&mut pixels, 4), Ok(3));
-        assert_eq!(pixels, [1.0, 1.0, 7.0, 4.0, 5.0, 5.0, 7.0, 8.0]);
+        assert_eq!(pixels, [1.0, 1.0, 4.0, 4.0, 5.0, 5.0, 7.0, 8.0]);
         let mut deep = vec![f32::NAN; 25];
         deep[24] = 2.5;
         assert_eq!(fill_missing(&mut deep, 5), Ok(24));

@@ -141,6 +141,9 @@ fn unsigned_bytes(kind: u16) -> Option<usize> {
     }
 }
 
+/// Entries of one directory that are read at most: real ones have some dozens, and overlapping directories of a small file could
+/// otherwise fill the memory.
+const MOST_ENTRIES: u64 = 4096;
 /// Values of one entry that are read at most; strips of the largest image that the limits allow are far fewer.
 const MOST_VALUES: u64 = 1 << 26;
 
@@ -323,6 +326,11 @@ fn directory(source: &Source, at: u64) -> Result<(Directory, u64), Fault> {
         .and_then(|bytes| start.checked_add(bytes))
         .ok_or_else(cut)?;
     let next = source.number(end, word).ok_or_else(cut)?;
+    if n > MOST_ENTRIES {
+        return Err(Fault::TooLarge(format!(
+            "the directory at offset {at} has {n} entries, at most {MOST_ENTRIES} are read"
+        )));
+    }
     let mut entries = Vec::new();
     for index in 0..n {
         let entry_at = start + index * entry_bytes;
@@ -346,4 +354,26 @@ fn directory(source: &Source, at: u64) -> Result<(Directory, u64), Fault> {
         },
         next,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_beyond_all_reason_are_refused_before_they_are_read() {
+        let n = MOST_ENTRIES + 1;
+        let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+        bytes.extend((n as u16).to_le_bytes());
+        bytes.resize(bytes.len() + 12 * n as usize + 4, 0);
+        assert!(matches!(
+            directories(&bytes, &ReadLimits::default()),
+            Err(Fault::TooLarge(_))
+        ));
+        bytes.truncate(1000);
+        assert!(matches!(
+            directories(&bytes, &ReadLimits::default()),
+            Err(Fault::EndsEarly(_))
+        ));
+    }
 }

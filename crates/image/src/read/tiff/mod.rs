@@ -216,7 +216,9 @@ fn use_max_sample_value(
     let Some(most) = directory.number(source, tag::MAX_SAMPLE_VALUE)? else {
         return Ok(());
     };
-    if !(most + 1).is_power_of_two() || !(255..unsigned_range(image.bits) as u64).contains(&most) {
+    if !most.checked_add(1).is_some_and(u64::is_power_of_two)
+        || !(255..unsigned_range(image.bits) as u64).contains(&most)
+    {
         return Ok(());
     }
     let above = |plane: &Samples| match plane {

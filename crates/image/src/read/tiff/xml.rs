@@ -51,6 +51,8 @@ pub(super) fn elements(text: &str) -> Result<Vec<Element>, XmlFault> {
             rest = after_mark(after, "?>", "a processing instruction")?;
         } else if let Some(after) = rest.strip_prefix("<![CDATA[") {
             rest = after_mark(after, "]]>", "a CDATA section")?;
+        } else if "<!--".starts_with(rest) || "<![CDATA[".starts_with(rest) {
+            return Err(cut("a mark"));
         } else if rest.starts_with("<!") {
             return Err(XmlFault::Entity("the XML declares a document type".to_owned()));
         } else if let Some(after) = rest.strip_prefix("</") {
