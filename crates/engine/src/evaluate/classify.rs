@@ -129,7 +129,12 @@ pub fn evaluate_classify(params: &EvaluateParams, context: &Context) -> Result<C
         cells.retain(|&cell| set.cells[cell].fold == params.fold);
     }
     let networks = Networks::of_bundles(None, Some(&bundle), &params.networks)?;
-    let crops = stack(&cells.iter().map(|&cell| &set.cells[cell].crop).collect::<Vec<_>>());
+    let crops = stack(
+        &cells
+            .iter()
+            .map(|&cell| &set.cells[cell].crop)
+            .collect::<Vec<_>>(),
+    );
     context.progress.begin("classifying", cells.len() as u64);
     let classified = networks.classify_crops(crops.view())?;
     context.progress.advance(cells.len() as u64);
@@ -165,24 +170,46 @@ struct TestCells<'a> {
 impl<'a> TestCells<'a> {
     fn new(set: &'a CellSet, cells: &[usize], classified: &'a Classified) -> Self {
         let class: Vec<&str> = cells.iter().map(|&cell| set.cells[cell].class.as_str()).collect();
-        let label: Vec<Option<usize>> =
-            class.iter().map(|class| classified.classes.iter().position(|known| known == class)).collect();
+        let label: Vec<Option<usize>> = class
+            .iter()
+            .map(|class| classified.classes.iter().position(|known| known == class))
+            .collect();
         let rows = 0..cells.len();
         let known = rows.clone().filter(|&row| label[row].is_some()).collect();
-        let untaught = rows.clone().filter(|&row| label[row].is_none() && class[row] != FAULT_CLASS).collect();
+        let untaught = rows
+            .clone()
+            .filter(|&row| label[row].is_none() && class[row] != FAULT_CLASS)
+            .collect();
         let faults = rows.filter(|&row| class[row] == FAULT_CLASS).collect();
         let groups: Vec<&str> = cells.iter().map(|&cell| set.cells[cell].group.as_str()).collect();
         let scores = vec![
             ("energy", classified.energy.clone()),
-            ("1 - p_known", classified.p_known.iter().map(|p| 1.0 - p).collect()),
+            (
+                "1 - p_known",
+                classified.p_known.iter().map(|p| 1.0 - p).collect(),
+            ),
             ("entropy", classified.total.to_vec()),
             ("mutual information", classified.epistemic.to_vec()),
             (
                 "1 - confidence",
-                classified.probability.rows().into_iter().map(|p| 1.0 - p.fold(0.0f64, |a, &b| a.max(b))).collect(),
+                classified
+                    .probability
+                    .rows()
+                    .into_iter()
+                    .map(|p| 1.0 - p.fold(0.0f64, |a, &b| a.max(b)))
+                    .collect(),
             ),
         ];
-        Self { classified, label, class, group: number_groups(&groups), known, untaught, faults, scores }
+        Self {
+            classified,
+            label,
+            class,
+            group: number_groups(&groups),
+            known,
+            untaught,
+            faults,
+            scores,
+        }
     }
 
     /// The table that other scorers read.
@@ -197,7 +224,13 @@ impl<'a> TestCells<'a> {
         text.push('\n');
         for (row, &cell) in cells.iter().enumerate() {
             let cell = &set.cells[cell];
-            let _ = write!(text, "{},{},{}", cell.id, cell.class, u8::from(self.label[row].is_none()));
+            let _ = write!(
+                text,
+                "{},{},{}",
+                cell.id,
+                cell.class,
+                u8::from(self.label[row].is_none())
+            );
             for p in self.classified.probability.row(row) {
                 let _ = write!(text, ",{p}");
             }
@@ -215,10 +248,18 @@ impl<'a> TestCells<'a> {
         let group: Vec<u32> = self.known.iter().map(|&row| self.group[row]).collect();
         let top = uncertainty::top_class(probability.view());
         let confidence: Vec<f64> = top.iter().map(|(_, p)| *p).collect();
-        let hit: Vec<bool> = top.iter().zip(&label).map(|((class, _), label)| class == label).collect();
-        let of = |name: &str, statistic: &dyn Fn(&[usize]) -> Option<f64>| estimate(&group, seed, name, statistic);
+        let hit: Vec<bool> = top
+            .iter()
+            .zip(&label)
+            .map(|((class, _), label)| class == label)
+            .collect();
+        let of =
+            |name: &str, statistic: &dyn Fn(&[usize]) -> Option<f64>| estimate(&group, seed, name, statistic);
         let rows_of = |rows: &[usize]| -> (Array2<f64>, Vec<usize>) {
-            (probability.select(Axis(0), rows), rows.iter().map(|&row| label[row]).collect())
+            (
+                probability.select(Axis(0), rows),
+                rows.iter().map(|&row| label[row]).collect(),
+            )
         };
         let with = |f: fn(ndarray::ArrayView2<f64>, &[usize]) -> Option<f64>| {
             move |rows: &[usize]| {
@@ -227,7 +268,10 @@ impl<'a> TestCells<'a> {
             }
         };
         let picked = |rows: &[usize]| -> (Vec<f64>, Vec<bool>) {
-            (rows.iter().map(|&row| confidence[row]).collect(), rows.iter().map(|&row| hit[row]).collect())
+            (
+                rows.iter().map(|&row| confidence[row]).collect(),
+                rows.iter().map(|&row| hit[row]).collect(),
+            )
         };
         let null = uncertainty::ece_null_band(
             &confidence,
@@ -237,11 +281,21 @@ impl<'a> TestCells<'a> {
             &mut uncertainty::stream(seed, "calibration error by chance"),
         );
         let conformal = self.classified.conformal_p.select(Axis(0), &self.known);
-        let covered: Vec<bool> = label.iter().enumerate().map(|(row, &label)| conformal[[row, label]] > ALPHA).collect();
-        let sizes: Vec<usize> =
-            conformal.rows().into_iter().map(|p| p.iter().filter(|p| **p > ALPHA).count()).collect();
-        let called_new: Vec<bool> =
-            self.known.iter().map(|&row| self.classified.p_known[row] <= NOVELTY_LEVEL).collect();
+        let covered: Vec<bool> = label
+            .iter()
+            .enumerate()
+            .map(|(row, &label)| conformal[[row, label]] > ALPHA)
+            .collect();
+        let sizes: Vec<usize> = conformal
+            .rows()
+            .into_iter()
+            .map(|p| p.iter().filter(|p| **p > ALPHA).count())
+            .collect();
+        let called_new: Vec<bool> = self
+            .known
+            .iter()
+            .map(|&row| self.classified.p_known[row] <= NOVELTY_LEVEL)
+            .collect();
         let share = |flags: &[bool], rows: &[usize]| {
             let hits = rows.iter().filter(|&&row| flags[row]).count();
             (!rows.is_empty()).then(|| hits as f64 / rows.len() as f64)
@@ -299,15 +353,22 @@ impl<'a> TestCells<'a> {
 
     /// Each score on known cells against untaught ones; both are resampled by group.
     fn novelty(&self, seed: u64) -> Vec<NoveltyScore> {
-        let mut names: Vec<&str> = self.untaught.iter().chain(&self.faults).map(|&row| self.class[row]).collect();
+        let mut names: Vec<&str> = self
+            .untaught
+            .iter()
+            .chain(&self.faults)
+            .map(|&row| self.class[row])
+            .collect();
         names.sort_unstable();
         names.dedup();
         let against = |score: &str, values: &[f64], novel: &[usize], what: &str| {
             let rows: Vec<usize> = self.known.iter().chain(novel).copied().collect();
             let groups: Vec<u32> = rows.iter().map(|&row| self.group[row]).collect();
             let split = |picked: &[usize]| -> (Vec<f64>, Vec<f64>) {
-                let (known, novel): (Vec<usize>, Vec<usize>) =
-                    picked.iter().map(|&index| rows[index]).partition(|&row| self.label[row].is_some());
+                let (known, novel): (Vec<usize>, Vec<usize>) = picked
+                    .iter()
+                    .map(|&index| rows[index])
+                    .partition(|&row| self.label[row].is_some());
                 let value = |rows: Vec<usize>| rows.into_iter().map(|row| values[row]).collect();
                 (value(known), value(novel))
             };
@@ -322,7 +383,11 @@ impl<'a> TestCells<'a> {
                 estimate.n = novel.len();
                 estimate
             };
-            (of("AUROC", &uncertainty::auroc), of("1 %", &at(0.01)), of("5 %", &at(0.05)))
+            (
+                of("AUROC", &uncertainty::auroc),
+                of("1 %", &at(0.01)),
+                of("5 %", &at(0.05)),
+            )
         };
         if names.is_empty() {
             return Vec::new();
@@ -334,13 +399,25 @@ impl<'a> TestCells<'a> {
                 let classes = names
                     .iter()
                     .map(|class| {
-                        let rows: Vec<usize> =
-                            (0..self.class.len()).filter(|&row| self.class[row] == *class).collect();
+                        let rows: Vec<usize> = (0..self.class.len())
+                            .filter(|&row| self.class[row] == *class)
+                            .collect();
                         let (auroc, _, found_at_5) = against(score, values, &rows, class);
-                        NoveltyClass { class: (*class).to_owned(), n: rows.len(), auroc, found_at_5 }
+                        NoveltyClass {
+                            class: (*class).to_owned(),
+                            n: rows.len(),
+                            auroc,
+                            found_at_5,
+                        }
                     })
                     .collect();
-                NoveltyScore { score: (*score).to_owned(), auroc, found_at_1, found_at_5, classes }
+                NoveltyScore {
+                    score: (*score).to_owned(),
+                    auroc,
+                    found_at_1,
+                    found_at_5,
+                    classes,
+                }
             })
             .collect()
     }
@@ -376,6 +453,9 @@ fn number_of_distinct(groups: &[u32]) -> usize {
 impl ClassifyReport {
     /// Rounds and level of the intervals, for the table's caption.
     pub fn interval_words() -> String {
-        format!("{:.0} % intervals from {ROUNDS} resamples of whole groups", 100.0 * LEVEL)
+        format!(
+            "{:.0} % intervals from {ROUNDS} resamples of whole groups",
+            100.0 * LEVEL
+        )
     }
 }

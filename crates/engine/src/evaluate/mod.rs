@@ -63,7 +63,10 @@ fn number_groups(names: &[&str]) -> Vec<u32> {
     let mut sorted: Vec<&str> = names.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    names.iter().map(|name| sorted.binary_search(name).unwrap_or(0) as u32).collect()
+    names
+        .iter()
+        .map(|name| sorted.binary_search(name).unwrap_or(0) as u32)
+        .collect()
 }
 
 /// A fold that the bundle was trained on cannot test it.

@@ -89,7 +89,10 @@ pub fn evaluate_segment(params: &EvaluateParams, context: &Context) -> Result<Se
     if let Some(out) = &params.out {
         make_folder(out)?;
         for (pair, scored) in images.iter().zip(&scored) {
-            write_whole(&out.join(format!("{}.png", pair.name)), &png_16_bit(&scored.labels)?)?;
+            write_whole(
+                &out.join(format!("{}.png", pair.name)),
+                &png_16_bit(&scored.labels)?,
+            )?;
         }
     }
     Ok(SegmentReport {
@@ -127,19 +130,24 @@ fn by_kind(images: &[LabelledImage], scored: &[Scored], seed: u64) -> Vec<ApFigu
     }
     rows.into_iter()
         .map(|(kind, members)| {
-            let groups: Vec<&str> = members.iter().map(|&index| images[index].group.as_str()).collect();
+            let groups: Vec<&str> = members
+                .iter()
+                .map(|&index| images[index].group.as_str())
+                .collect();
             let groups = number_groups(&groups);
             let at = |t: usize| {
                 estimate(&groups, seed, &format!("{kind} AP {t}"), |rows| {
-                    let sum: f64 =
-                        rows.iter().map(|&row| scored[members[row]].counts[t].average_precision()).sum();
+                    let sum: f64 = rows
+                        .iter()
+                        .map(|&row| scored[members[row]].counts[t].average_precision())
+                        .sum();
                     (!rows.is_empty()).then(|| sum / rows.len() as f64)
                 })
             };
             let pooled = |t: usize| {
-                members
-                    .iter()
-                    .fold(image::ApCounts::default(), |sum, &index| sum.plus(&scored[index].counts[t]))
+                members.iter().fold(image::ApCounts::default(), |sum, &index| {
+                    sum.plus(&scored[index].counts[t])
+                })
             };
             let all = pooled(0);
             ApFigures {
@@ -168,7 +176,12 @@ fn outlines(scored: &[Scored]) -> Vec<OutlineCalibration> {
         }
         let n = probability.len() as f64;
         let of = |wanted: bool| -> Vec<f64> {
-            probability.iter().zip(&right).filter(|(_, right)| **right == wanted).map(|(p, _)| *p).collect()
+            probability
+                .iter()
+                .zip(&right)
+                .filter(|(_, right)| **right == wanted)
+                .map(|(p, _)| *p)
+                .collect()
         };
         out.push(OutlineCalibration {
             iou,
@@ -183,7 +196,11 @@ fn outlines(scored: &[Scored]) -> Vec<OutlineCalibration> {
 
 /// A label image as a 16-bit grey PNG, which every scorer reads.
 fn png_16_bit(labels: &image::Labels) -> Result<Vec<u8>, EngineError> {
-    let refused = |what: String| EngineError::Option { option: "--out", value: "label image".to_owned(), what };
+    let refused = |what: String| EngineError::Option {
+        option: "--out",
+        value: "label image".to_owned(),
+        what,
+    };
     if labels.n > u32::from(u16::MAX) {
         return Err(refused(format!("{} objects do not fit a 16-bit PNG", labels.n)));
     }
@@ -192,9 +209,17 @@ fn png_16_bit(labels: &image::Labels) -> Result<Vec<u8>, EngineError> {
     let mut encoder = png::Encoder::new(&mut bytes, columns as u32, rows as u32);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Sixteen);
-    let pixels: Vec<u8> = labels.map.iter().flat_map(|&label| (label as u16).to_be_bytes()).collect();
-    let mut writer = encoder.write_header().map_err(|error| refused(error.to_string()))?;
-    writer.write_image_data(&pixels).map_err(|error| refused(error.to_string()))?;
+    let pixels: Vec<u8> = labels
+        .map
+        .iter()
+        .flat_map(|&label| (label as u16).to_be_bytes())
+        .collect();
+    let mut writer = encoder
+        .write_header()
+        .map_err(|error| refused(error.to_string()))?;
+    writer
+        .write_image_data(&pixels)
+        .map_err(|error| refused(error.to_string()))?;
     writer.finish().map_err(|error| refused(error.to_string()))?;
     Ok(bytes)
 }

@@ -1,11 +1,11 @@
 //! The two ensembles of a run and what their samples become: objects with confidence, classes with sets and doubt.
 
-use image::{
-    DecodeParams, Labels, agreement, border_entropy, crop_at, decode_touch, mean_map,
-};
+use image::{DecodeParams, Labels, agreement, border_entropy, crop_at, decode_touch, mean_map};
 use model::{Bundle, Classifier, SegmentationTrust, Segmenter, Task, Trust};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis};
-use uncertainty::{ConformalPredictor, ConformalReference, DEFAULT_ALPHA, Temperature, cross_conformal_p, pool};
+use uncertainty::{
+    ConformalPredictor, ConformalReference, DEFAULT_ALPHA, Temperature, cross_conformal_p, pool,
+};
 
 use super::facts::{BundleCredit, ClassFacts, class_facts};
 use super::settings::BundleId;
@@ -29,7 +29,12 @@ pub(crate) struct Segmented {
 impl Segmented {
     /// Labels that no network made: nothing is known of their confidence.
     pub(crate) fn given(labels: Labels) -> Self {
-        Self { labels, agreement: None, border_entropy: None, p_iou: None }
+        Self {
+            labels,
+            agreement: None,
+            border_entropy: None,
+            p_iou: None,
+        }
     }
 }
 
@@ -90,7 +95,11 @@ impl Networks {
     /// Loads and checks the bundles that are asked for.
     ///
     /// Errors: a bundle that is unknown, damaged or for another task; a device that is not there.
-    pub(crate) fn load(segment: Option<&str>, classify: Option<&str>, params: &NetworkParams) -> Result<Self, EngineError> {
+    pub(crate) fn load(
+        segment: Option<&str>,
+        classify: Option<&str>,
+        params: &NetworkParams,
+    ) -> Result<Self, EngineError> {
         let segment = segment.map(crate::bundles::find).transpose()?;
         let classify = classify.map(crate::bundles::find).transpose()?;
         Self::of_bundles(segment.as_ref(), classify.as_ref(), params)
@@ -110,18 +119,28 @@ impl Networks {
             Device::Auto => "auto",
         };
         Ok(Self {
-            segmentation: segment.map(|bundle| Segmentation::new(bundle, params)).transpose()?,
-            classification: classify.map(|bundle| Classification::new(bundle, params)).transpose()?,
+            segmentation: segment
+                .map(|bundle| Segmentation::new(bundle, params))
+                .transpose()?,
+            classification: classify
+                .map(|bundle| Classification::new(bundle, params))
+                .transpose()?,
             device,
         })
     }
 
     pub(crate) fn segment_id(&self) -> Option<BundleId> {
-        self.segmentation.as_ref().map(|s| BundleId { name: s.name.clone(), digest: s.digest.clone() })
+        self.segmentation.as_ref().map(|s| BundleId {
+            name: s.name.clone(),
+            digest: s.digest.clone(),
+        })
     }
 
     pub(crate) fn classify_id(&self) -> Option<BundleId> {
-        self.classification.as_ref().map(|c| BundleId { name: c.name.clone(), digest: c.digest.clone() })
+        self.classification.as_ref().map(|c| BundleId {
+            name: c.name.clone(),
+            digest: c.digest.clone(),
+        })
     }
 
     pub(crate) fn device_name(&self) -> &str {
@@ -134,19 +153,27 @@ impl Networks {
 
     pub(crate) fn credits(&self) -> Vec<BundleCredit> {
         let segment = self.segmentation.iter().map(|s| s.credit.clone());
-        segment.chain(self.classification.iter().map(|c| c.credit.clone())).collect()
+        segment
+            .chain(self.classification.iter().map(|c| c.credit.clone()))
+            .collect()
     }
 
     /// Bytes that the samples of one pixel take.
     pub(crate) fn bytes_a_pixel(&self) -> u64 {
         // Two maps of f32 a sample, and about 16 channels of f32 inside the network at half resolution.
-        self.segmentation.as_ref().map_or(0, |s| (s.members * s.draws.max(1) * 8 + 64) as u64)
+        self.segmentation
+            .as_ref()
+            .map_or(0, |s| (s.members * s.draws.max(1) * 8 + 64) as u64)
     }
 
     /// Finds objects in a normalised nuclear plane; at most `members` members are used.
     ///
     /// Errors: networks that cannot be run.
-    pub(crate) fn segment(&self, normalized: ArrayView2<f32>, members: Option<usize>) -> Result<Segmented, EngineError> {
+    pub(crate) fn segment(
+        &self,
+        normalized: ArrayView2<f32>,
+        members: Option<usize>,
+    ) -> Result<Segmented, EngineError> {
         let Some(segmentation) = &self.segmentation else {
             return Err(EngineError::Bundle {
                 name: String::new(),
@@ -155,13 +182,20 @@ impl Networks {
         };
         let members = members.unwrap_or(segmentation.members).min(segmentation.members);
         let members: Vec<usize> = (0..members).collect();
-        let samples = segmentation.segmenter.predict(normalized, Some(&members), segmentation.draws)?;
+        let samples = segmentation
+            .segmenter
+            .predict(normalized, Some(&members), segmentation.draws)?;
         let params = DecodeParams::default();
         // One pooled map a member, then one of all: members agree or not, draws only widen a member's own map.
         let pooled_members = |maps: &ndarray::Array4<f32>| -> Vec<Array2<f32>> {
-            maps.outer_iter().filter_map(|draws: ArrayView3<f32>| mean_map(draws.outer_iter())).collect()
+            maps.outer_iter()
+                .filter_map(|draws: ArrayView3<f32>| mean_map(draws.outer_iter()))
+                .collect()
         };
-        let (foreground, touch) = (pooled_members(&samples.foreground), pooled_members(&samples.touch));
+        let (foreground, touch) = (
+            pooled_members(&samples.foreground),
+            pooled_members(&samples.touch),
+        );
         drop(samples);
         let pooled = |maps: &[Array2<f32>]| mean_map(maps.iter().map(|map| map.view()));
         let (Some(all_foreground), Some(all_touch)) = (pooled(&foreground), pooled(&touch)) else {
@@ -169,14 +203,23 @@ impl Networks {
         };
         let labels = decode_touch(all_foreground.view(), all_touch.view(), &params);
         let of_members: Vec<Labels> = if foreground.len() > 1 {
-            foreground.iter().zip(&touch).map(|(f, t)| decode_touch(f.view(), t.view(), &params)).collect()
+            foreground
+                .iter()
+                .zip(&touch)
+                .map(|(f, t)| decode_touch(f.view(), t.view(), &params))
+                .collect()
         } else {
             vec![labels.clone()]
         };
         let agreement = agreement(&labels, &of_members);
         let border_entropy = border_entropy(&labels, all_foreground.view());
         let p_iou = segmentation.p_iou(&p_iou_measures(&labels, all_foreground.view()));
-        Ok(Segmented { labels, agreement: Some(agreement), border_entropy: Some(border_entropy), p_iou })
+        Ok(Segmented {
+            labels,
+            agreement: Some(agreement),
+            border_entropy: Some(border_entropy),
+            p_iou,
+        })
     }
 
     /// Names the objects at `centers` (row, column) of a nuclear plane; `None` without a bundle of classes.
@@ -191,7 +234,9 @@ impl Networks {
         diameter_px: Option<f32>,
         pixel_size_um: Option<f32>,
     ) -> Result<Option<Classified>, EngineError> {
-        let Some(classification) = &self.classification else { return Ok(None) };
+        let Some(classification) = &self.classification else {
+            return Ok(None);
+        };
         let scale = classification.scale(diameter_px, pixel_size_um);
         let mut crops = Array3::zeros((centers.len(), model::CROP_PX, model::CROP_PX));
         for (mut crop, &center) in crops.outer_iter_mut().zip(centers) {
@@ -216,7 +261,10 @@ impl Networks {
 
 /// How many members are used.
 fn members_used(bundle: &Bundle, params: &NetworkParams) -> usize {
-    params.members.unwrap_or(bundle.weights.len()).min(bundle.weights.len())
+    params
+        .members
+        .unwrap_or(bundle.weights.len())
+        .min(bundle.weights.len())
 }
 
 /// A bundle is what it is asked to be.
@@ -256,17 +304,29 @@ impl Segmentation {
     /// not hold all three thresholds.
     fn p_iou(&self, measures: &[[f64; 4]]) -> Option<[Vec<f32>; 3]> {
         let map_of = |threshold: f32| {
-            let (_, coefficients) = self.trust.p_iou.iter().find(|(t, _)| (t - threshold).abs() < 1e-3)?;
+            let (_, coefficients) = self
+                .trust
+                .p_iou
+                .iter()
+                .find(|(t, _)| (t - threshold).abs() < 1e-3)?;
             if coefficients.len() != 4 {
                 return None;
             }
             let p = |of_object: &[f64; 4]| {
-                let logit: f64 = coefficients.iter().zip(of_object).map(|(coefficient, measure)| coefficient * measure).sum();
+                let logit: f64 = coefficients
+                    .iter()
+                    .zip(of_object)
+                    .map(|(coefficient, measure)| coefficient * measure)
+                    .sum();
                 (1.0 / (1.0 + (-logit).exp())) as f32
             };
             Some(measures.iter().map(p).collect())
         };
-        Some([map_of(THRESHOLDS[0])?, map_of(THRESHOLDS[1])?, map_of(THRESHOLDS[2])?])
+        Some([
+            map_of(THRESHOLDS[0])?,
+            map_of(THRESHOLDS[1])?,
+            map_of(THRESHOLDS[2])?,
+        ])
     }
 }
 
@@ -274,21 +334,30 @@ impl Classification {
     fn new(bundle: &Bundle, params: &NetworkParams) -> Result<Self, EngineError> {
         check_task(bundle, Task::Classify)?;
         let manifest = &bundle.manifest;
-        let unusable = |what: &str| EngineError::Bundle { name: manifest.name.clone(), what: what.to_owned() };
+        let unusable = |what: &str| EngineError::Bundle {
+            name: manifest.name.clone(),
+            what: what.to_owned(),
+        };
         let Trust::Classification(trust) = &bundle.trust else {
             return Err(unusable("holds no calibration of classes; train it again"));
         };
         if manifest.member_folds.len() != bundle.weights.len() {
-            return Err(unusable("does not say which fold each member did not see; train it again"));
+            return Err(unusable(
+                "does not say which fold each member did not see; train it again",
+            ));
         }
         let members: Vec<usize> = (0..members_used(bundle, params)).collect();
-        let folds: Vec<u32> = members.iter().map(|&member| manifest.member_folds[member]).collect();
+        let folds: Vec<u32> = members
+            .iter()
+            .map(|&member| manifest.member_folds[member])
+            .collect();
         // A reference cell counts only where a member in use did not see it.
         let reference = &trust.reference;
-        let cells: Vec<usize> = (0..reference.label.len()).filter(|&cell| folds.contains(&reference.fold[cell])).collect();
-        let score = |&cell: &usize| {
-            1.0 - f64::from(reference.log_probability[(cell, reference.label[cell])]).exp()
-        };
+        let cells: Vec<usize> = (0..reference.label.len())
+            .filter(|&cell| folds.contains(&reference.fold[cell]))
+            .collect();
+        let score =
+            |&cell: &usize| 1.0 - f64::from(reference.log_probability[(cell, reference.label[cell])]).exp();
         let conformal = ConformalReference {
             score: cells.iter().map(score).collect(),
             label: cells.iter().map(|&cell| reference.label[cell]).collect(),
@@ -322,9 +391,19 @@ impl Classification {
 
     /// Source pixels for one pixel of the crop.
     fn scale(&self, diameter_px: Option<f32>, pixel_size_um: Option<f32>) -> f32 {
-        let by_pixel_size = self.pixel_size_um.zip(pixel_size_um).map(|(taught, here)| taught / here);
-        let by_diameter = || self.crop_diameter_px.zip(diameter_px).map(|(taught, here)| here / taught);
-        by_pixel_size.or_else(by_diameter).filter(|scale| scale.is_finite() && *scale > 0.0).unwrap_or(1.0)
+        let by_pixel_size = self
+            .pixel_size_um
+            .zip(pixel_size_um)
+            .map(|(taught, here)| taught / here);
+        let by_diameter = || {
+            self.crop_diameter_px
+                .zip(diameter_px)
+                .map(|(taught, here)| here / taught)
+        };
+        by_pixel_size
+            .or_else(by_diameter)
+            .filter(|scale| scale.is_finite() && *scale > 0.0)
+            .unwrap_or(1.0)
     }
 
     fn classify(&self, crops: ArrayView3<f32>) -> Result<Classified, EngineError> {
@@ -350,7 +429,9 @@ impl Classification {
         let mut of_fold = Array3::<f64>::zeros((folds.len(), objects, classes));
         let mut energy = Array2::<f64>::zeros((objects, folds.len()));
         for (slot, fold) in folds.iter().enumerate() {
-            let members: Vec<usize> = (0..self.folds.len()).filter(|&member| self.folds[member] == *fold).collect();
+            let members: Vec<usize> = (0..self.folds.len())
+                .filter(|&member| self.folds[member] == *fold)
+                .collect();
             let share = 1.0 / members.len().max(1) as f64;
             let mut mean = of_fold.index_axis_mut(Axis(0), slot);
             for member in members {
@@ -376,7 +457,12 @@ impl Classification {
             aleatoric: pooled.aleatoric,
             epistemic: pooled.epistemic,
             conformal_p,
-            energy: samples.energy.columns().into_iter().map(|e| f64::from(e.sum()) / e.len().max(1) as f64).collect(),
+            energy: samples
+                .energy
+                .columns()
+                .into_iter()
+                .map(|e| f64::from(e.sum()) / e.len().max(1) as f64)
+                .collect(),
             p_known: cross_conformal_p(&self.reference_energy, energy.view()),
         })
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     Bundle, ClassificationNetwork, ClassificationRecipe, ClassificationReference, ClassificationSample,
-    ClassificationTrust, Classifier, CropNormalization, Manifest, Network, Task, Trust, Weights, train_classifier,
+    ClassificationTrust, Classifier, CropNormalization, Manifest, Network, Task, Trust, Weights,
+    train_classifier,
 };
 use ndarray::{Array2, Array3};
 
@@ -29,8 +30,11 @@ const MIDDLE_PX: usize = 4;
 /// Errors: data that cannot be read or is too little, an output that cannot be written, a stop by the caller.
 pub fn train_classify(params: &TrainParams, context: &Context) -> Result<TrainOutcome, EngineError> {
     let set = read_cells(&params.data, params.splits.as_deref())?;
-    let cells: Vec<&LabelledCell> =
-        set.cells.iter().filter(|cell| !cell.novel && FOLDS.contains(&cell.fold)).collect();
+    let cells: Vec<&LabelledCell> = set
+        .cells
+        .iter()
+        .filter(|cell| !cell.novel && FOLDS.contains(&cell.fold))
+        .collect();
     let name = params.bundle_name();
     let network = ClassificationNetwork::new(set.classes.len());
     let mut recipe = ClassificationRecipe::default();
@@ -43,16 +47,31 @@ pub fn train_classify(params: &TrainParams, context: &Context) -> Result<TrainOu
     let device = params.device.into();
     let steps = (cells.len() * 3 / 4 / recipe.batch * recipe.epochs) as u64;
     let work = params.work_folder()?;
-    let members = train_members(&plans, &work, params.thread_count(), steps, context, &|plan, resume, listener| {
-        let training: Vec<&ClassificationSample> = cells
-            .iter()
-            .zip(&samples)
-            .filter(|(cell, _)| cell.fold != plan.held_out)
-            .map(|(_, sample)| sample)
-            .collect();
-        let start = from.as_ref().map(|from| &from[plan.index % from.len()]);
-        train_classifier(&training, &network, &recipe, plan.seed, (start, resume), device, listener)
-    })?;
+    let members = train_members(
+        &plans,
+        &work,
+        params.thread_count(),
+        steps,
+        context,
+        &|plan, resume, listener| {
+            let training: Vec<&ClassificationSample> = cells
+                .iter()
+                .zip(&samples)
+                .filter(|(cell, _)| cell.fold != plan.held_out)
+                .map(|(_, sample)| sample)
+                .collect();
+            let start = from.as_ref().map(|from| &from[plan.index % from.len()]);
+            train_classifier(
+                &training,
+                &network,
+                &recipe,
+                plan.seed,
+                (start, resume),
+                device,
+                listener,
+            )
+        },
+    )?;
     let members: Vec<Weights> = members.iter().map(Weights::rounded).collect();
     let (trust, held_out) = calibrate(&cells, &samples, &network, &plans, &members, params, context)?;
     let groups: BTreeSet<&str> = cells.iter().map(|cell| cell.group.as_str()).collect();
@@ -77,10 +96,19 @@ pub fn train_classify(params: &TrainParams, context: &Context) -> Result<TrainOu
         held_out: held_out.clone(),
         parts: BTreeMap::new(),
     };
-    let parts = Bundle::write(manifest, &members, &Trust::Classification(trust))
-        .map_err(|error| EngineError::Network { name: name.clone(), what: error.to_string() })?;
+    let parts = Bundle::write(manifest, &members, &Trust::Classification(trust)).map_err(|error| {
+        EngineError::Network {
+            name: name.clone(),
+            what: error.to_string(),
+        }
+    })?;
     params.write_bundle(&parts)?;
-    Ok(TrainOutcome { name, members: members.len(), samples: cells.len(), held_out })
+    Ok(TrainOutcome {
+        name,
+        members: members.len(),
+        samples: cells.len(),
+        held_out,
+    })
 }
 
 fn to_samples(cells: &[&LabelledCell], set: &CellSet) -> Vec<ClassificationSample> {
@@ -88,7 +116,11 @@ fn to_samples(cells: &[&LabelledCell], set: &CellSet) -> Vec<ClassificationSampl
         .iter()
         .map(|cell| ClassificationSample {
             crop: cell.crop.clone(),
-            label: set.classes.iter().position(|class| *class == cell.class).unwrap_or(usize::MAX),
+            label: set
+                .classes
+                .iter()
+                .position(|class| *class == cell.class)
+                .unwrap_or(usize::MAX),
         })
         .collect()
 }
@@ -112,18 +144,28 @@ fn calibrate(
     params: &TrainParams,
     context: &Context,
 ) -> Result<(ClassificationTrust, BTreeMap<String, f64>), EngineError> {
-    let failed = |what: String| EngineError::Network { name: params.bundle_name(), what };
-    let classifier =
-        Classifier::from_weights(network.clone(), members.to_vec(), params.seed, &params.device.into())
-            .map_err(|error| failed(error.to_string()))?;
+    let failed = |what: String| EngineError::Network {
+        name: params.bundle_name(),
+        what,
+    };
+    let classifier = Classifier::from_weights(
+        network.clone(),
+        members.to_vec(),
+        params.seed,
+        &params.device.into(),
+    )
+    .map_err(|error| failed(error.to_string()))?;
     let mut log_probability = Array2::<f64>::zeros((cells.len(), network.classes));
     let mut one_pass = Array2::<f64>::zeros((cells.len(), network.classes));
     let mut energy = vec![0.0f32; cells.len()];
     let mut scored = vec![false; cells.len()];
     context.progress.begin("out-of-fold scores", FOLDS.len() as u64);
     for fold in FOLDS {
-        let blind: Vec<usize> =
-            plans.iter().filter(|plan| plan.held_out == fold).map(|plan| plan.index).collect();
+        let blind: Vec<usize> = plans
+            .iter()
+            .filter(|plan| plan.held_out == fold)
+            .map(|plan| plan.index)
+            .collect();
         let rows: Vec<usize> = (0..cells.len()).filter(|&row| cells[row].fold == fold).collect();
         context.progress.advance(1);
         if blind.is_empty() || rows.is_empty() {
@@ -138,7 +180,9 @@ fn calibrate(
             .predict(crops.view(), Some(&blind[..1]), 0)
             .map_err(|error| failed(error.to_string()))?;
         for (slot, &row) in rows.iter().enumerate() {
-            log_probability.row_mut(row).assign(&pooled.log_probability().row(slot));
+            log_probability
+                .row_mut(row)
+                .assign(&pooled.log_probability().row(slot));
             let upright = single
                 .probability
                 .index_axis(ndarray::Axis(0), 0)
@@ -165,8 +209,14 @@ fn calibrate(
     };
     let pooled = log_probability.mapv(f64::exp);
     note("oof_cells", Some(rows.len() as f64));
-    note("oof_one_pass_accuracy", uncertainty::accuracy(one_pass.view(), &label));
-    note("oof_one_pass_macro_f1", uncertainty::macro_f1(one_pass.view(), &label));
+    note(
+        "oof_one_pass_accuracy",
+        uncertainty::accuracy(one_pass.view(), &label),
+    );
+    note(
+        "oof_one_pass_macro_f1",
+        uncertainty::macro_f1(one_pass.view(), &label),
+    );
     note("oof_one_pass_nll", uncertainty::nll(one_pass.view(), &label));
     note("oof_accuracy", uncertainty::accuracy(pooled.view(), &label));
     note("oof_macro_f1", uncertainty::macro_f1(pooled.view(), &label));
@@ -183,7 +233,13 @@ fn calibrate(
         fold: rows.iter().map(|&row| cells[row].fold).collect(),
         energy: rows.iter().map(|&row| energy[row]).collect(),
     };
-    Ok((ClassificationTrust { temperature: fit.temperature.0, reference }, held_out))
+    Ok((
+        ClassificationTrust {
+            temperature: fit.temperature.0,
+            reference,
+        },
+        held_out,
+    ))
 }
 
 /// Median diameter (of the circle of equal area) of the nuclei in the middle of the crops, in pixels.

@@ -50,10 +50,14 @@ pub(super) fn train_members(
     context: &Context,
     training: &Training,
 ) -> Result<Vec<Weights>, EngineError> {
-    std::fs::create_dir_all(work).map_err(|source| EngineError::Write { path: work.to_owned(), source })?;
+    std::fs::create_dir_all(work).map_err(|source| EngineError::Write {
+        path: work.to_owned(),
+        source,
+    })?;
     context.progress.begin("training", steps * plans.len() as u64);
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Result<Weights, EngineError>>>> = Mutex::new(plans.iter().map(|_| None).collect());
+    let results: Mutex<Vec<Option<Result<Weights, EngineError>>>> =
+        Mutex::new(plans.iter().map(|_| None).collect());
     let workers = threads.clamp(1, plans.len().max(1));
     let threads_each = (threads / workers).max(1);
     std::thread::scope(|scope| {
@@ -77,8 +81,13 @@ pub(super) fn train_members(
         }
     });
     context.progress.end();
-    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.into_iter().map(|result| result.unwrap_or(Err(EngineError::Interrupted))).collect()
+    let results = results
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    results
+        .into_iter()
+        .map(|result| result.unwrap_or(Err(EngineError::Interrupted)))
+        .collect()
 }
 
 fn train_member(
@@ -113,7 +122,10 @@ fn train_member(
         if stop || step.step == step.steps || step.step.is_multiple_of(CHECKPOINT_STEPS) {
             let written = step
                 .checkpoint()
-                .map_err(|error| EngineError::Network { name: "checkpoint".to_owned(), what: error.to_string() })
+                .map_err(|error| EngineError::Network {
+                    name: "checkpoint".to_owned(),
+                    what: error.to_string(),
+                })
                 .and_then(|bytes| write_whole(&path, &bytes))
                 .and_then(|()| write_whole(&curve_path, curve.as_bytes()));
             if let Err(error) = written {
@@ -130,8 +142,9 @@ fn train_member(
     match result {
         Ok(weights) => Ok(weights),
         Err(ModelError::Stopped { .. }) => Err(EngineError::Interrupted),
-        Err(error) => {
-            Err(EngineError::Network { name: format!("member {}", plan.index), what: error.to_string() })
-        }
+        Err(error) => Err(EngineError::Network {
+            name: format!("member {}", plan.index),
+            what: error.to_string(),
+        }),
     }
 }

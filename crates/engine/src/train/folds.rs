@@ -22,12 +22,21 @@ pub(super) struct Place {
 pub(super) fn read_splits(path: &Path) -> Result<BTreeMap<String, Place>, EngineError> {
     let table = Table::read(path)?;
     let (name, fold) = (table.need(&["cell_id", "name"])?, table.need(&["fold"])?);
-    let (group, role, modality) = (table.find(&["group"]), table.find(&["role"]), table.find(&["modality"]));
+    let (group, role, modality) = (
+        table.find(&["group"]),
+        table.find(&["role"]),
+        table.find(&["modality"]),
+    );
     let mut places = BTreeMap::new();
     for (index, row) in table.rows.iter().enumerate() {
-        let number = Table::text(row, Some(fold)).and_then(|text| text.parse::<u32>().ok()).filter(|fold| *fold <= 4);
+        let number = Table::text(row, Some(fold))
+            .and_then(|text| text.parse::<u32>().ok())
+            .filter(|fold| *fold <= 4);
         let Some(number) = number else {
-            return Err(table.bad_row(index, format!("fold {:?} is not 0 to 4", row.get(fold).unwrap_or(""))));
+            return Err(table.bad_row(
+                index,
+                format!("fold {:?} is not 0 to 4", row.get(fold).unwrap_or("")),
+            ));
         };
         let place = Place {
             fold: number,
@@ -68,9 +77,16 @@ mod tests {
         let groups: Vec<String> = (0..100).map(|i| format!("g{}", i % 23)).collect();
         let folds = folds_by_group(&groups);
         for (a, fold_a) in groups.iter().zip(&folds) {
-            assert!(groups.iter().zip(&folds).all(|(b, fold_b)| a != b || fold_a == fold_b));
+            assert!(
+                groups
+                    .iter()
+                    .zip(&folds)
+                    .all(|(b, fold_b)| a != b || fold_a == fold_b)
+            );
         }
-        let counts: Vec<usize> = (0..5).map(|fold| folds.iter().filter(|f| **f == fold).count()).collect();
+        let counts: Vec<usize> = (0..5)
+            .map(|fold| folds.iter().filter(|f| **f == fold).count())
+            .collect();
         assert!(counts.iter().all(|n| (16..=24).contains(n)), "{counts:?}");
     }
 }

@@ -42,7 +42,10 @@ struct Entry {
 /// Reads `labels.csv` or `index.csv` of a folder (file or image; class or label; optionally x, y, group, role), or crops in
 /// folders named by class, with folds from `splits` or by group.
 pub(crate) fn read_cells(data: &Path, splits: Option<&Path>) -> Result<CellSet, EngineError> {
-    let table = ["labels.csv", "index.csv"].iter().map(|name| data.join(name)).find(|path| path.is_file());
+    let table = ["labels.csv", "index.csv"]
+        .iter()
+        .map(|name| data.join(name))
+        .find(|path| path.is_file());
     let entries = match table {
         Some(path) => from_table(data, &path)?,
         None => from_folders(data)?,
@@ -50,7 +53,8 @@ pub(crate) fn read_cells(data: &Path, splits: Option<&Path>) -> Result<CellSet, 
     let unusable = |what: String| EngineError::Unusable {
         path: data.to_owned(),
         what,
-        remedy: "give a folder with labels.csv (file, label, group) or crops in folders named by class".to_owned(),
+        remedy: "give a folder with labels.csv (file, label, group) or crops in folders named by class"
+            .to_owned(),
     };
     if entries.is_empty() {
         return Err(unusable("no labelled cells".to_owned()));
@@ -60,7 +64,10 @@ pub(crate) fn read_cells(data: &Path, splits: Option<&Path>) -> Result<CellSet, 
         .iter()
         .map(|entry| {
             let place = places.as_ref().and_then(|places| places.get(&entry.id));
-            place.and_then(|place| place.group.clone()).or_else(|| entry.group.clone()).unwrap_or_else(|| entry.id.clone())
+            place
+                .and_then(|place| place.group.clone())
+                .or_else(|| entry.group.clone())
+                .unwrap_or_else(|| entry.id.clone())
         })
         .collect();
     let by_group = folds_by_group(&groups);
@@ -70,7 +77,12 @@ pub(crate) fn read_cells(data: &Path, splits: Option<&Path>) -> Result<CellSet, 
         let place = match &places {
             Some(places) => match places.get(&entry.id) {
                 Some(place) => Some(place.clone()),
-                None => return Err(unusable(format!("cell {:?} is not in the splits table", entry.id))),
+                None => {
+                    return Err(unusable(format!(
+                        "cell {:?} is not in the splits table",
+                        entry.id
+                    )));
+                }
             },
             None => None,
         };
@@ -84,23 +96,32 @@ pub(crate) fn read_cells(data: &Path, splits: Option<&Path>) -> Result<CellSet, 
             class: entry.class,
         });
     }
-    let classes: BTreeSet<String> =
-        cells.iter().filter(|cell| !cell.novel).map(|cell| cell.class.clone()).collect();
+    let classes: BTreeSet<String> = cells
+        .iter()
+        .filter(|cell| !cell.novel)
+        .map(|cell| cell.class.clone())
+        .collect();
     if classes.len() < 2 {
-        return Err(unusable(format!("{} taught class(es), at least 2 are needed", classes.len())));
+        return Err(unusable(format!(
+            "{} taught class(es), at least 2 are needed",
+            classes.len()
+        )));
     }
-    Ok(CellSet { cells, classes: classes.into_iter().collect() })
+    Ok(CellSet {
+        cells,
+        classes: classes.into_iter().collect(),
+    })
 }
 
 fn read_crop(entry: &Entry, fields: &mut BTreeMap<PathBuf, Array2<f32>>) -> Result<Array2<f32>, EngineError> {
     let read = || {
-        read_gray(&entry.file, &ReadLimits::default()).map(|(pixels, _)| pixels).map_err(|error| {
-            EngineError::Unusable {
+        read_gray(&entry.file, &ReadLimits::default())
+            .map(|(pixels, _)| pixels)
+            .map_err(|error| EngineError::Unusable {
                 path: entry.file.clone(),
                 what: error.to_string(),
                 remedy: "remove the cell from the table or replace the image".to_owned(),
-            }
-        })
+            })
     };
     let middle = |n: usize| (n as f32 - 1.0) / 2.0;
     match entry.position {
@@ -124,14 +145,22 @@ fn read_crop(entry: &Entry, fields: &mut BTreeMap<PathBuf, Array2<f32>>) -> Resu
 fn from_table(data: &Path, path: &Path) -> Result<Vec<Entry>, EngineError> {
     let table = Table::read(path)?;
     let (file, class) = (table.need(&["file", "image"])?, table.need(&["class", "label"])?);
-    let (id, group, role) = (table.find(&["cell_id", "id"]), table.find(&["group"]), table.find(&["role"]));
+    let (id, group, role) = (
+        table.find(&["cell_id", "id"]),
+        table.find(&["group"]),
+        table.find(&["role"]),
+    );
     // An index of crops may tell where in its field a crop was taken: those positions are not ours to crop at.
-    let positions = table.find(&["image"]).and_then(|_| Some((table.find(&["x"])?, table.find(&["y"])?)));
+    let positions = table
+        .find(&["image"])
+        .and_then(|_| Some((table.find(&["x"])?, table.find(&["y"])?)));
     let mut entries = Vec::with_capacity(table.rows.len());
     for (index, row) in table.rows.iter().enumerate() {
         let name = row.get(file).unwrap_or_default();
         let label = Table::text(row, Some(class));
-        let Some(label) = label else { return Err(table.bad_row(index, "the class is empty".to_owned())) };
+        let Some(label) = label else {
+            return Err(table.bad_row(index, "the class is empty".to_owned()));
+        };
         let position = match positions {
             Some((x, y)) => {
                 let number = |column: usize| row.get(column).and_then(|text| text.parse::<f32>().ok());
@@ -157,10 +186,24 @@ fn from_table(data: &Path, path: &Path) -> Result<Vec<Entry>, EngineError> {
 fn from_folders(data: &Path) -> Result<Vec<Entry>, EngineError> {
     let mut entries = Vec::new();
     for folder in sorted(data)?.into_iter().filter(|path| path.is_dir()) {
-        let class = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let class = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         for file in sorted(&folder)?.into_iter().filter(|path| path.is_file()) {
-            let id = format!("{class}/{}", file.file_name().unwrap_or_default().to_string_lossy());
-            entries.push(Entry { id, file, class: class.clone(), group: None, novel: false, position: None });
+            let id = format!(
+                "{class}/{}",
+                file.file_name().unwrap_or_default().to_string_lossy()
+            );
+            entries.push(Entry {
+                id,
+                file,
+                class: class.clone(),
+                group: None,
+                novel: false,
+                position: None,
+            });
         }
     }
     Ok(entries)
@@ -168,7 +211,10 @@ fn from_folders(data: &Path) -> Result<Vec<Entry>, EngineError> {
 
 /// Paths in a folder, sorted by name.
 pub(super) fn sorted(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
-    let read = |source| EngineError::Read { path: folder.to_owned(), source };
+    let read = |source| EngineError::Read {
+        path: folder.to_owned(),
+        source,
+    };
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .map_err(read)?
         .map(|entry| entry.map(|entry| entry.path()))

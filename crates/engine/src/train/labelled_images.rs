@@ -32,18 +32,27 @@ pub(crate) fn read_images(data: &Path, splits: Option<&Path>) -> Result<Vec<Labe
     let unusable = |what: String| EngineError::Unusable {
         path: data.to_owned(),
         what,
-        remedy: "put label images in labels/ under the image's name, or beside the image as <stem>_masks.tif".to_owned(),
+        remedy: "put label images in labels/ under the image's name, or beside the image as <stem>_masks.tif"
+            .to_owned(),
     };
     if pairs.is_empty() {
         return Err(unusable("no image with a label image was found".to_owned()));
     }
     let index = data.join("index.csv");
-    let known = if index.is_file() { modalities(&index)? } else { BTreeMap::new() };
+    let known = if index.is_file() {
+        modalities(&index)?
+    } else {
+        BTreeMap::new()
+    };
     let places = splits.map(read_splits).transpose()?;
     let mut groups = Vec::with_capacity(pairs.len());
     for (name, ..) in &pairs {
         let place = places.as_ref().and_then(|places| places.get(name));
-        groups.push(place.and_then(|place| place.group.clone()).unwrap_or_else(|| name.clone()));
+        groups.push(
+            place
+                .and_then(|place| place.group.clone())
+                .unwrap_or_else(|| name.clone()),
+        );
     }
     let by_group = folds_by_group(&groups);
     let mut images = Vec::with_capacity(pairs.len());
@@ -55,7 +64,10 @@ pub(crate) fn read_images(data: &Path, splits: Option<&Path>) -> Result<Vec<Labe
             },
             None => None,
         };
-        let kind = place.as_ref().and_then(|place| place.modality.clone()).or_else(|| known.get(&name).cloned());
+        let kind = place
+            .as_ref()
+            .and_then(|place| place.modality.clone())
+            .or_else(|| known.get(&name).cloned());
         let modality = match kind.as_deref() {
             Some("stained") => model::Modality::Stained,
             Some("brightfield") => model::Modality::Brightfield,
@@ -80,13 +92,22 @@ fn modalities(index: &Path) -> Result<BTreeMap<String, String>, EngineError> {
     Ok(table
         .rows
         .iter()
-        .filter_map(|row| Some((Table::text(row, name)?.to_owned(), Table::text(row, modality)?.to_owned())))
+        .filter_map(|row| {
+            Some((
+                Table::text(row, name)?.to_owned(),
+                Table::text(row, modality)?.to_owned(),
+            ))
+        })
         .collect())
 }
 
 fn find_pairs(data: &Path) -> Result<Vec<(String, PathBuf, PathBuf)>, EngineError> {
     let (images, labels) = (data.join("images"), data.join("labels"));
-    let (images, labels) = if images.is_dir() { (images, labels) } else { (data.to_owned(), data.join("labels")) };
+    let (images, labels) = if images.is_dir() {
+        (images, labels)
+    } else {
+        (data.to_owned(), data.join("labels"))
+    };
     let by_stem = |folder: &Path| -> Result<BTreeMap<String, PathBuf>, EngineError> {
         let is_image = |path: &PathBuf| {
             let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
@@ -95,11 +116,23 @@ fn find_pairs(data: &Path) -> Result<Vec<(String, PathBuf, PathBuf)>, EngineErro
         Ok(sorted(folder)?
             .into_iter()
             .filter(is_image)
-            .map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path))
+            .map(|path| {
+                (
+                    path.file_stem()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned(),
+                    path,
+                )
+            })
             .collect())
     };
     let beside = by_stem(&images)?;
-    let apart = if labels.is_dir() { by_stem(&labels)? } else { BTreeMap::new() };
+    let apart = if labels.is_dir() {
+        by_stem(&labels)?
+    } else {
+        BTreeMap::new()
+    };
     let mut pairs = Vec::new();
     for (stem, image) in &beside {
         let named = LABEL_SUFFIXES.iter().find_map(|suffix| {

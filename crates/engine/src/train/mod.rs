@@ -21,7 +21,7 @@ pub use classify::train_classify;
 pub(crate) use labelled_cells::{CellSet, read_cells};
 pub(crate) use labelled_images::{LabelledImage, read_images};
 pub use segment::train_segment;
-pub(crate) use segment::{p_iou_measures, predict_objects, read_pair};
+pub(crate) use segment::{p_iou_measures, read_pair};
 
 /// What a training is asked to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,8 +69,15 @@ pub struct TrainOutcome {
 
 impl TrainParams {
     fn bundle_name(&self) -> String {
-        let folder = || self.out.file_name().map(|name| name.to_string_lossy().into_owned());
-        self.name.clone().or_else(folder).unwrap_or_else(|| "bundle".to_owned())
+        let folder = || {
+            self.out
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        };
+        self.name
+            .clone()
+            .or_else(folder)
+            .unwrap_or_else(|| "bundle".to_owned())
     }
 
     fn thread_count(&self) -> usize {
@@ -80,7 +87,10 @@ impl TrainParams {
     /// Folder beside the bundle that keeps checkpoints and curves.
     fn work_folder(&self) -> Result<PathBuf, EngineError> {
         if self.out.join("manifest.json").exists() && !self.force {
-            return Err(EngineError::OutputTaken { path: self.out.clone(), what: "holds a bundle".to_owned() });
+            return Err(EngineError::OutputTaken {
+                path: self.out.clone(),
+                what: "holds a bundle".to_owned(),
+            });
         }
         let work = self.out.join("training");
         make_folder(&self.out)?;
@@ -101,7 +111,8 @@ impl TrainParams {
         if bundle.manifest.network != *network {
             return Err(EngineError::Bundle {
                 name: name.clone(),
-                what: "its network differs (other task, sizes or number of classes); train from scratch".to_owned(),
+                what: "its network differs (other task, sizes or number of classes); train from scratch"
+                    .to_owned(),
             });
         }
         Ok(Some(bundle.weights))

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use image::{Affine, DecodeParams, Labels, ReadLimits, normalize_nuclear, read_gray, read_labels};
 use model::{
-    Bundle, Manifest, Network, SegmentationNetwork, SegmentationRecipe, SegmentationSample, SegmentationTrust,
-    SegmentationVersion, Segmenter, Task, Trust, Weights, train_segmenter,
+    Bundle, Manifest, Network, SegmentationNetwork, SegmentationRecipe, SegmentationSample,
+    SegmentationTrust, SegmentationVersion, Segmenter, Task, Trust, Weights, train_segmenter,
 };
 use ndarray::{Array2, Array3, Array4, ArrayView2};
 use rayon::prelude::*;
@@ -59,16 +59,31 @@ pub fn train_segment(params: &TrainParams, context: &Context) -> Result<TrainOut
     let device = params.device.into();
     let work = params.work_folder()?;
     let steps = recipe.steps as u64;
-    let members = train_members(&plans, &work, params.thread_count(), steps, context, &|plan, resume, listener| {
-        let training: Vec<&SegmentationSample> = images
-            .iter()
-            .zip(&samples)
-            .filter(|(image, _)| image.fold != plan.held_out)
-            .map(|(_, sample)| sample)
-            .collect();
-        let start = from.as_ref().map(|from| &from[plan.index % from.len()]);
-        train_segmenter(&training, &network, &recipe, plan.seed, (start, resume), device, listener)
-    })?;
+    let members = train_members(
+        &plans,
+        &work,
+        params.thread_count(),
+        steps,
+        context,
+        &|plan, resume, listener| {
+            let training: Vec<&SegmentationSample> = images
+                .iter()
+                .zip(&samples)
+                .filter(|(image, _)| image.fold != plan.held_out)
+                .map(|(_, sample)| sample)
+                .collect();
+            let start = from.as_ref().map(|from| &from[plan.index % from.len()]);
+            train_segmenter(
+                &training,
+                &network,
+                &recipe,
+                plan.seed,
+                (start, resume),
+                device,
+                listener,
+            )
+        },
+    )?;
     let members: Vec<Weights> = members.iter().map(Weights::rounded).collect();
     drop(samples);
     let (trust, held_out) = calibrate(&images, &network, &plans, &members, params, context)?;
@@ -93,10 +108,19 @@ pub fn train_segment(params: &TrainParams, context: &Context) -> Result<TrainOut
         held_out: held_out.clone(),
         parts: BTreeMap::new(),
     };
-    let parts = Bundle::write(manifest, &members, &Trust::Segmentation(trust))
-        .map_err(|error| EngineError::Network { name: name.clone(), what: error.to_string() })?;
+    let parts = Bundle::write(manifest, &members, &Trust::Segmentation(trust)).map_err(|error| {
+        EngineError::Network {
+            name: name.clone(),
+            what: error.to_string(),
+        }
+    })?;
     params.write_bundle(&parts)?;
-    Ok(TrainOutcome { name, members: members.len(), samples: images.len(), held_out })
+    Ok(TrainOutcome {
+        name,
+        members: members.len(),
+        samples: images.len(),
+        held_out,
+    })
 }
 
 fn unreadable(path: &std::path::Path, error: &image::ImageError) -> EngineError {
@@ -126,7 +150,8 @@ fn to_sample(pair: &LabelledImage, index: usize, seed: u64) -> Result<Segmentati
     let (pixels, labels) = read_pair(pair)?;
     let pixels = normalize_nuclear(pixels.view()).pixels;
     let mut random = uncertainty::stream(seed, &format!("scales of training image {index}"));
-    let mut between = |low: f64, high: f64| (low.ln() + (high / low).ln() * uncertainty::uniform(&mut random)).exp();
+    let mut between =
+        |low: f64, high: f64| (low.ln() + (high / low).ln() * uncertainty::uniform(&mut random)).exp();
     let (small, large) = (between(SMALLEST_SCALE, 1.0), between(1.0, LARGEST_SCALE));
     let versions = [1.0, small as f32, large as f32]
         .into_iter()
@@ -138,19 +163,33 @@ fn to_sample(pair: &LabelledImage, index: usize, seed: u64) -> Result<Segmentati
             let out = (size(pixels.nrows()), size(pixels.ncols()));
             let step = 1.0 / scale;
             // Pixel centres: (out + 0.5) / scale - 0.5.
-            let affine = Affine { matrix: [[step, 0.0], [0.0, step]], offset: [0.5 * step - 0.5; 2] };
+            let affine = Affine {
+                matrix: [[step, 0.0], [0.0, step]],
+                offset: [0.5 * step - 0.5; 2],
+            };
             let map = image::resample_nearest(labels.map.view(), &affine, out);
-            version(image::resample(pixels.view(), &affine, out), &Labels::relabel(map))
+            version(
+                image::resample(pixels.view(), &affine, out),
+                &Labels::relabel(map),
+            )
         })
         .collect();
-    Ok(SegmentationSample { modality: pair.modality, versions })
+    Ok(SegmentationSample {
+        modality: pair.modality,
+        versions,
+    })
 }
 
 fn version(pixels: Array2<f32>, labels: &Labels) -> SegmentationVersion {
     let targets = image::segmentation_targets(labels);
     let (maps, rows, columns) = targets.dim();
-    let bytes = Array3::from_shape_fn((rows, columns, maps), |(r, c, m)| (targets[[m, r, c]] * 255.0).round() as u8);
-    SegmentationVersion { pixels, targets: bytes }
+    let bytes = Array3::from_shape_fn((rows, columns, maps), |(r, c, m)| {
+        (targets[[m, r, c]] * 255.0).round() as u8
+    });
+    SegmentationVersion {
+        pixels,
+        targets: bytes,
+    }
 }
 
 /// One image's objects with what is measured of their outlines.
@@ -168,17 +207,26 @@ pub(crate) fn predict_objects(
 ) -> Result<PredictedObjects, model::ModelError> {
     let normalized = normalize_nuclear(pixels);
     let samples = segmenter.predict(normalized.pixels.view(), members, draws)?;
-    let (foreground, touch) = (mean_of_samples(&samples.foreground), mean_of_samples(&samples.touch));
+    let (foreground, touch) = (
+        mean_of_samples(&samples.foreground),
+        mean_of_samples(&samples.touch),
+    );
     let labels = image::decode_touch(foreground.view(), touch.view(), &DecodeParams::default());
     let p_iou_measures = p_iou_measures(&labels, foreground.view());
-    Ok(PredictedObjects { labels, p_iou_measures })
+    Ok(PredictedObjects {
+        labels,
+        p_iou_measures,
+    })
 }
 
 /// Mean over members and draws (linear pool): rows × columns.
 pub(crate) fn mean_of_samples(samples: &Array4<f32>) -> Array2<f32> {
     let (members, draws, rows, columns) = samples.dim();
     let mut mean = Array2::zeros((rows, columns));
-    for map in samples.outer_iter().flat_map(|member| member.outer_iter().map(|map| map.to_owned()).collect::<Vec<_>>()) {
+    for map in samples
+        .outer_iter()
+        .flat_map(|member| member.outer_iter().map(|map| map.to_owned()).collect::<Vec<_>>())
+    {
         mean += &map;
     }
     mean / (members * draws).max(1) as f32
@@ -194,7 +242,12 @@ pub(crate) fn p_iou_measures(labels: &Labels, foreground: ArrayView2<f32>) -> Ve
         .zip(labels.areas())
         .map(|((inside, border), area)| {
             let p = f64::from(*inside).clamp(1e-4, 1.0 - 1e-4);
-            [1.0, (p / (1.0 - p)).ln(), f64::from(border), f64::from(area.max(1)).ln()]
+            [
+                1.0,
+                (p / (1.0 - p)).ln(),
+                f64::from(border),
+                f64::from(area.max(1)).ln(),
+            ]
         })
         .collect()
 }
@@ -208,9 +261,17 @@ fn calibrate(
     params: &TrainParams,
     context: &Context,
 ) -> Result<(SegmentationTrust, BTreeMap<String, f64>), EngineError> {
-    let failed = |what: String| EngineError::Network { name: params.bundle_name(), what };
-    let segmenter = Segmenter::from_weights(network.clone(), members.to_vec(), params.seed, &params.device.into())
-        .map_err(|error| failed(error.to_string()))?;
+    let failed = |what: String| EngineError::Network {
+        name: params.bundle_name(),
+        what,
+    };
+    let segmenter = Segmenter::from_weights(
+        network.clone(),
+        members.to_vec(),
+        params.seed,
+        &params.device.into(),
+    )
+    .map_err(|error| failed(error.to_string()))?;
     let mut judged: Vec<([f64; 4], f32)> = Vec::new();
     let mut sums: BTreeMap<String, ([f64; 3], usize)> = BTreeMap::new();
     let work: Vec<(&LabelledImage, usize)> = images
@@ -233,7 +294,11 @@ fn calibrate(
                 *place = place.max(iou);
             }
             context.progress.advance(1);
-            Ok((found.p_iou_measures, best, image::average_precision(&truth, &found.labels, &IOU_THRESHOLDS)))
+            Ok((
+                found.p_iou_measures,
+                best,
+                image::average_precision(&truth, &found.labels, &IOU_THRESHOLDS),
+            ))
         })
         .collect::<Result<_, _>>()?;
     context.progress.end();
