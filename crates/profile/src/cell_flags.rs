@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::DataFrame;
-use uncertainty::{benjamini_hochberg, detection_floor};
+use uncertainty::{benjamini_hochberg, detection_floor, median};
 
 use crate::columns::numbers_if_there;
 use crate::plate_layout::{PlateLayout, TreatmentGroup};
@@ -18,6 +18,11 @@ use crate::{GatherParams, ProfileError};
 const MIN_P50: f64 = 0.5;
 /// Upper-quartile intensity, of the sensor's range, from which on an object counts as saturated.
 const SATURATED_QUARTILE: f64 = 0.999;
+/// Share of an object's own pixels at full scale from which on it counts as saturated.
+const SATURATED_SHARE: f64 = 0.5;
+/// Focus of an object's surroundings, over the median of its plate's control objects, below which it counts as blurred. The measure
+/// depends on the object too (a smooth nucleus is no blurred one), so the bound is far out.
+const BLURRED_RATIO: f64 = 0.25;
 /// Mean intensity, of the sensor's range, from which on an object counts as saturated.
 const SATURATED_MEAN: f64 = 0.98;
 
@@ -128,7 +133,39 @@ pub(crate) fn novelty_kinds(
             mark(&name, "artefact_saturated", &|v| v >= SATURATED_MEAN)?;
         }
     }
+    mark("Metadata_Quality_SaturatedShare", "artefact_saturated", &|v| {
+        v >= SATURATED_SHARE
+    })?;
     mark("Metadata_Segmentation_P50", "artefact_cut", &|v| v < MIN_P50)?;
+    if let Some(focus) = numbers_if_there("objects", objects, "Metadata_Quality_Focus")? {
+        for plate in &layout.plates {
+            let reference = if plate.controls.is_empty() {
+                &plate.wells
+            } else {
+                &plate.controls
+            };
+            let rows = |wells: &[usize]| {
+                wells
+                    .iter()
+                    .flat_map(|&w| layout.wells[w].rows.clone())
+                    .collect::<Vec<usize>>()
+            };
+            let usual = median(
+                &rows(reference)
+                    .into_iter()
+                    .filter_map(|r| focus[r])
+                    .collect::<Vec<_>>(),
+            );
+            for row in rows(&plate.wells) {
+                if usual
+                    .zip(focus[row])
+                    .is_some_and(|(usual, here)| here < BLURRED_RATIO * usual)
+                {
+                    kinds[row] = "artefact_blur";
+                }
+            }
+        }
+    }
     if !blurred.is_empty() {
         let site = numbers_if_there("objects", objects, "Metadata_Site")?;
         let time = numbers_if_there("objects", objects, "Metadata_Timepoint")?;

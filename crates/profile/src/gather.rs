@@ -4,32 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array2, ArrayView2, Axis};
 use polars::prelude::DataFrame;
-use uncertainty::{Tail, robust_z};
 
 use crate::cell_flags::{Flag, flag_cells, novelty_kinds};
 use crate::class_mix::ClassMix;
 use crate::clusters::{cluster_cells, cluster_table};
 use crate::columns::{feature_names, numbers, numbers_if_there, put, withhold, without_nan};
-use crate::control_null::{MIN_CONTROL_CELLS, MIN_CONTROL_WELLS, score_against_controls};
+use crate::control_novelty::{ControlNovelty, control_novelty};
 use crate::count_tests::count_tests;
 use crate::feature_choice::{FIT_CUT, FeatureLimits, ReferenceCells, RobustScale, choose_features};
 use crate::gathered::{GateOutcome, Gathered, Verdict};
 use crate::hit_table::{HitTableInput, hit_table};
 use crate::known_gate::judge_plates;
 use crate::novel_table::novel_table;
-use crate::plate_layout::{PlateLayout, TreatmentGroup, mean_by_well, site_wells};
+use crate::novelty_tests::{class_tests, novelty_tests};
+use crate::plate_layout::PlateLayout;
 use crate::separation::separations;
-use crate::share_tests::{MIN_CONTROL_WELLS_FOR_RATE, ShareQuestion, WellShare, close_families, share_tests};
-use crate::site_focus::judge_sites;
-use crate::test_rows::{Call, Kind, TestRow, test_table};
+use crate::site_focus::{background_z, blurred_wells, judge_sites};
+use crate::test_rows::{Kind, TestRow, test_table};
 use crate::verdict::conclude;
 use crate::well_table::{WellTableInput, larger, well_table};
-use crate::{GatherParams, NovelAgainst, ProfileError, WellInfo};
-
-/// A class is tested for a shift when its mean share over all wells is at least this.
-const MIN_CLASS_SHARE: f64 = 0.02;
-/// A treatment is new only if its share of cells unlike the taught classes is at least so many times what its class mix gives.
-const MIN_KNOWN_RATIO: f64 = 2.0;
+use crate::{GatherParams, ProfileError, WellInfo};
 
 /// Makes the final tables of a run from its stacked site tables.
 ///
@@ -327,277 +321,6 @@ fn feature_note(names: &[String], kept: &[usize], dropped: &[(usize, &'static st
     )
 }
 
-/// Novelty against controls of all objects.
-struct ControlNovelty {
-    p: Vec<Option<f64>>,
-    score: Vec<Option<f64>>,
-    /// Calibration cells per plate; 0 where there is no reference.
-    n_calibration: Vec<usize>,
-}
-
-fn control_novelty(
-    layout: &PlateLayout,
-    values: ArrayView2<f32>,
-    usable_controls: &[Vec<usize>],
-    params: &GatherParams,
-    verdict: &mut Verdict,
-) -> Result<ControlNovelty, ProfileError> {
-    let n = values.nrows();
-    let mut out = ControlNovelty {
-        p: vec![None; n],
-        score: vec![None; n],
-        n_calibration: vec![0; layout.plates.len()],
-    };
-    if params.novel_against == NovelAgainst::Known {
-        verdict
-            .notes
-            .push("Novelty against controls was not asked for.".to_owned());
-        return Ok(out);
-    }
-    for (index, (plate, controls)) in layout.plates.iter().zip(usable_controls).enumerate() {
-        let control_cells = layout.cells(controls);
-        let missing = if controls.len() < MIN_CONTROL_WELLS {
-            Some(format!(
-                "{} negative-control wells with cells; {MIN_CONTROL_WELLS} are needed for a ranking, {MIN_CONTROL_WELLS_FOR_RATE} for an error rate, 16 recommended",
-                controls.len()
-            ))
-        } else if control_cells < MIN_CONTROL_CELLS {
-            Some(format!(
-                "{control_cells} negative-control cells; {MIN_CONTROL_CELLS} are needed"
-            ))
-        } else if values.ncols() < 2 {
-            Some(format!("{} usable features; 2 are needed", values.ncols()))
-        } else {
-            None
-        };
-        if let Some(missing) = missing {
-            verdict.not_estimable.push(format!(
-                "Novelty against the controls of plate {} is not estimable: {missing}.",
-                plate.name
-            ));
-            continue;
-        }
-        let control_rows: Vec<Vec<usize>> = controls.iter().map(|&w| layout.wells[w].rows.clone()).collect();
-        let others: Vec<usize> = plate
-            .wells
-            .iter()
-            .filter(|w| !controls.contains(w))
-            .flat_map(|&w| layout.wells[w].rows.iter().copied())
-            .collect();
-        let (treated, own) = score_against_controls(values, &control_rows, &others)?;
-        for (rows, scores) in std::iter::once((&others, &treated)).chain(control_rows.iter().zip(&own)) {
-            for ((&row, &p), &distance) in rows.iter().zip(&scores.p).zip(&scores.distance) {
-                out.p[row] = Some(p);
-                out.score[row] = Some(distance);
-            }
-        }
-        out.n_calibration[index] = control_cells;
-        if controls.len() < MIN_CONTROL_WELLS_FOR_RATE {
-            verdict.not_estimable.push(format!(
-                "Novelty hits of plate {} carry no error rate: {} negative-control wells with cells; {MIN_CONTROL_WELLS_FOR_RATE} are needed, 16 recommended. Its treatments are ranked.",
-                plate.name,
-                controls.len()
-            ));
-        }
-    }
-    Ok(out)
-}
-
-/// Rows of the novelty tests, and the reference that selects.
-struct NoveltyTests {
-    rows: Vec<TestRow>,
-    primary: Option<&'static str>,
-}
-
-fn novelty_tests(
-    layout: &PlateLayout,
-    groups: &[TreatmentGroup],
-    p_controls: &[Option<f64>],
-    p_known: &[Option<f64>],
-    mix: Option<&ClassMix>,
-    params: &GatherParams,
-    verdict: &mut Verdict,
-) -> NoveltyTests {
-    let well_shares = |p: &[Option<f64>], expected: &dyn Fn(&[usize]) -> f64| -> Vec<Option<WellShare>> {
-        layout
-            .wells
-            .iter()
-            .map(|w| {
-                let rows: Vec<usize> = w.rows.iter().copied().filter(|&r| p[r].is_some()).collect();
-                let cells: Vec<f64> = rows.iter().filter_map(|&r| p[r]).collect();
-                let n = cells.len();
-                (n > 0).then(|| WellShare {
-                    share: cells.iter().filter(|&&p| p <= 0.05).count() as f64 / n as f64 - expected(&rows),
-                    n,
-                    tie_break: 1.0 - cells.iter().sum::<f64>() / n as f64,
-                })
-            })
-            .collect()
-    };
-    let has = |p: &[Option<f64>]| p.iter().any(Option::is_some);
-    let with_controls = has(p_controls) && params.novel_against != NovelAgainst::Known;
-    let with_known = has(p_known) && params.novel_against != NovelAgainst::Controls;
-    let mut rows = Vec::new();
-    let question = |about, effect_name| ShareQuestion {
-        kind: Kind::Novelty,
-        about,
-        effect_name,
-        tail: Tail::Greater,
-    };
-    if with_controls || !with_known {
-        let mut tests = share_tests(
-            layout,
-            groups,
-            &well_shares(p_controls, &|_| 0.0),
-            &question("controls", "share of cells unlike controls, minus controls'"),
-        );
-        verdict
-            .floors
-            .extend(close_families(&mut tests, layout, params.fdr));
-        rows.extend(tests);
-    }
-    if with_known {
-        let levels = mix.map(|m| m.known_levels(layout, p_known, params));
-        if let (Some(mix), Some(levels)) = (mix, &levels) {
-            let each: Vec<String> = mix
-                .classes
-                .iter()
-                .zip(levels)
-                .map(|(c, l)| format!("{c} {l:.3}"))
-                .collect();
-            verdict.notes.push(format!(
-                "Share of known cells with P_Known ≤ 0.05 by class ({}): {}. A treatment's class mix is judged against its own level.",
-                if params.known_levels.is_some() { "from the bundle" } else { "from this run's controls, shrunk to 0.05" },
-                each.join(", ")
-            ));
-        }
-        let expected = |rows: &[usize]| {
-            mix.zip(levels.as_ref())
-                .map_or(0.05, |(m, l)| m.expected_known_share(rows, l))
-        };
-        let mut tests = share_tests(
-            layout,
-            groups,
-            &well_shares(p_known, &expected),
-            &question(
-                "known",
-                "share of cells unlike the taught classes, beyond the class mix, minus controls'",
-            ),
-        );
-        verdict
-            .floors
-            .extend(close_families(&mut tests, layout, params.fdr));
-        if with_controls {
-            let mut both = joined(layout, groups, &rows, &tests, p_known, &expected);
-            close_families(&mut both, layout, params.fdr);
-            rows.extend(tests);
-            rows.extend(both);
-        } else {
-            rows.extend(tests);
-        }
-    }
-    let primary = match (with_controls, with_known) {
-        (true, true) => Some("both"),
-        (true, false) => Some("controls"),
-        (false, true) => Some("known"),
-        (false, false) => None,
-    };
-    NoveltyTests { rows, primary }
-}
-
-/// Unlike controls **and** unlike the taught classes: the larger of the two p-values, and at least twice the share of unlike
-/// cells that the class mix gives by itself.
-fn joined(
-    layout: &PlateLayout,
-    groups: &[TreatmentGroup],
-    controls: &[TestRow],
-    known: &[TestRow],
-    p_known: &[Option<f64>],
-    expected: &dyn Fn(&[usize]) -> f64,
-) -> Vec<TestRow> {
-    controls
-        .iter()
-        .zip(known)
-        .map(|(c, k)| {
-            let mut row = k.clone();
-            row.about = "both".to_owned();
-            row.p = c.p.zip(k.p).map(|(c, k)| c.max(k));
-            row.q = None;
-            row.reason = c.reason.clone().or_else(|| k.reason.clone());
-            // A test that could not pass by itself still has its p-value; the joint family judges it again.
-            let base = |t: &TestRow| if matches!(t.call, Call::Hit | Call::NoHit) { Call::NoHit } else { t.call };
-            row.call = match (base(c), base(k)) {
-                (Call::NoHit, Call::NoHit) => Call::NoHit,
-                (Call::NotEstimable, _) | (_, Call::NotEstimable) => Call::NotEstimable,
-                _ => Call::RankingOnly,
-            };
-            let cells: Vec<usize> =
-                groups[k.group].wells.iter().flat_map(|&w| layout.wells[w].rows.iter().copied()).filter(|&r| p_known[r].is_some()).collect();
-            let share = cells.iter().filter(|&&r| p_known[r].is_some_and(|p| p <= 0.05)).count() as f64 / cells.len().max(1) as f64;
-            if row.call == Call::NoHit && share < MIN_KNOWN_RATIO * expected(&cells) {
-                row.p = Some(1.0);
-                row.reason = Some(format!("{:.0} % of its cells are unlike the taught classes, less than {MIN_KNOWN_RATIO} times what its class mix gives", 100.0 * share));
-            }
-            row
-        })
-        .collect()
-}
-
-/// Class-fraction tests of all classes that occur.
-fn class_tests(
-    layout: &PlateLayout,
-    groups: &[TreatmentGroup],
-    mix: &ClassMix,
-    flagged: &BTreeSet<usize>,
-    params: &GatherParams,
-    verdict: &mut Verdict,
-) -> Vec<TestRow> {
-    let fractions: Vec<_> = layout
-        .wells
-        .iter()
-        .map(|w| {
-            mix.fractions(
-                &w.rows
-                    .iter()
-                    .copied()
-                    .filter(|r| !flagged.contains(r))
-                    .collect::<Vec<_>>(),
-            )
-        })
-        .collect();
-    let mut rows = Vec::new();
-    for (k, class) in mix.classes.iter().enumerate() {
-        let shares: Vec<Option<WellShare>> = fractions
-            .iter()
-            .map(|f| {
-                f.as_ref().map(|(s, n)| WellShare {
-                    share: s[k].share,
-                    n: *n,
-                    tie_break: 0.0,
-                })
-            })
-            .collect();
-        let there: Vec<f64> = shares.iter().flatten().map(|s| s.share).collect();
-        if there.is_empty() || there.iter().sum::<f64>() / (there.len() as f64) < MIN_CLASS_SHARE {
-            continue;
-        }
-        let question = ShareQuestion {
-            kind: Kind::ClassFraction,
-            about: class,
-            effect_name: "class fraction minus controls'",
-            tail: Tail::TwoSided,
-        };
-        rows.extend(share_tests(layout, groups, &shares, &question));
-    }
-    // One family: all classes of all treatments.
-    let floors = close_families(&mut rows, layout, params.fdr);
-    if !rows.is_empty() {
-        verdict.notes.push("Class fractions are corrected for the classifier's confusion (SLD); flagged candidates are left out of them.".to_owned());
-        verdict.floors.extend(floors);
-    }
-    rows
-}
-
 /// Per plate the scale of the kept features: on its control cells, on all its cells where it has fewer than two control wells.
 fn plate_scales(
     layout: &PlateLayout,
@@ -683,50 +406,4 @@ fn write_novelty(
     }
     put(objects, "Metadata_Novelty_Flag", flag)?;
     put(objects, "Metadata_Novelty_Kind", kind)
-}
-
-/// Wells with at least half of their sites blurred.
-fn blurred_wells(
-    sites: &DataFrame,
-    layout: &PlateLayout,
-    blurred: &BTreeSet<(usize, i64, i64)>,
-) -> Result<BTreeSet<usize>, ProfileError> {
-    if sites.height() == 0 {
-        return Ok(BTreeSet::new());
-    }
-    let mut all: BTreeMap<usize, usize> = BTreeMap::new();
-    for well in site_wells(sites, layout)?.into_iter().flatten() {
-        *all.entry(well).or_insert(0) += 1;
-    }
-    let mut bad: BTreeMap<usize, usize> = BTreeMap::new();
-    for (well, _, _) in blurred {
-        *bad.entry(*well).or_insert(0) += 1;
-    }
-    Ok(bad
-        .into_iter()
-        .filter(|(w, n)| all.get(w).is_some_and(|all| 2 * n >= *all))
-        .map(|(w, _)| w)
-        .collect())
-}
-
-/// Robust z of each well's background against its plate's control wells; empty of values when no background was measured.
-fn background_z(sites: &DataFrame, layout: &PlateLayout) -> Result<Vec<Option<f64>>, ProfileError> {
-    let mut brightness = vec![None; layout.wells.len()];
-    if sites.column("Quality_Background").is_err() {
-        return Ok(brightness);
-    }
-    let background = mean_by_well(sites, "Quality_Background", layout)?;
-    for plate in &layout.plates {
-        let reference: Vec<f64> = plate.controls.iter().filter_map(|&w| background[w].0).collect();
-        if reference.len() < MIN_CONTROL_WELLS {
-            continue;
-        }
-        for &w in &plate.wells {
-            brightness[w] = background[w]
-                .0
-                .and_then(|x| robust_z(&[x], &reference))
-                .and_then(|z| z.first().copied());
-        }
-    }
-    Ok(brightness)
 }

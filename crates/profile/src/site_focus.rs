@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::DataFrame;
-use uncertainty::{MAD_TO_SD, mad, median};
+use uncertainty::{MAD_TO_SD, mad, median, robust_z};
 
 use crate::ProfileError;
 use crate::columns::{numbers, numbers_if_there};
+use crate::control_null::MIN_CONTROL_WELLS;
 use crate::gathered::PlateFocus;
-use crate::plate_layout::{PlateLayout, site_wells};
+use crate::plate_layout::{PlateLayout, mean_by_well, site_wells};
 
 /// Robust deviations below the reference median that make a site blurred, if it is also below half of the median.
 const BLUR_DEVIATIONS: f64 = 4.0;
@@ -83,4 +84,53 @@ pub(crate) fn judge_sites(
         plates.push(plate_focus);
     }
     Ok((plates, blurred))
+}
+
+/// Wells with at least half of their sites blurred.
+pub(crate) fn blurred_wells(
+    sites: &DataFrame,
+    layout: &PlateLayout,
+    blurred: &BTreeSet<SiteKey>,
+) -> Result<BTreeSet<usize>, ProfileError> {
+    if sites.height() == 0 {
+        return Ok(BTreeSet::new());
+    }
+    let mut all: BTreeMap<usize, usize> = BTreeMap::new();
+    for well in site_wells(sites, layout)?.into_iter().flatten() {
+        *all.entry(well).or_insert(0) += 1;
+    }
+    let mut bad: BTreeMap<usize, usize> = BTreeMap::new();
+    for (well, _, _) in blurred {
+        *bad.entry(*well).or_insert(0) += 1;
+    }
+    Ok(bad
+        .into_iter()
+        .filter(|(w, n)| all.get(w).is_some_and(|all| 2 * n >= *all))
+        .map(|(w, _)| w)
+        .collect())
+}
+
+/// Robust z of each well's background against its plate's control wells; empty of values when no background was measured.
+pub(crate) fn background_z(
+    sites: &DataFrame,
+    layout: &PlateLayout,
+) -> Result<Vec<Option<f64>>, ProfileError> {
+    let mut brightness = vec![None; layout.wells.len()];
+    if sites.column("Quality_Background").is_err() {
+        return Ok(brightness);
+    }
+    let background = mean_by_well(sites, "Quality_Background", layout)?;
+    for plate in &layout.plates {
+        let reference: Vec<f64> = plate.controls.iter().filter_map(|&w| background[w].0).collect();
+        if reference.len() < MIN_CONTROL_WELLS {
+            continue;
+        }
+        for &w in &plate.wells {
+            brightness[w] = background[w]
+                .0
+                .and_then(|x| robust_z(&[x], &reference))
+                .and_then(|z| z.first().copied());
+        }
+    }
+    Ok(brightness)
 }

@@ -200,6 +200,14 @@ fn cells_are_flagged_inside_hits_only_and_named_in_the_novel_table() {
     }
     assert!(flagged > 1500, "{flagged}");
     assert_eq!(out.novel.height(), flagged);
+    // Bright nuclei of positive wells are no artefact; objects at the border of the field are.
+    let count = |k: &str| kind.iter().filter(|x| x.as_deref() == Some(k)).count();
+    assert!(
+        count("candidate") > 1500 && count("artefact_saturated") < 50,
+        "{} {}",
+        count("candidate"),
+        count("artefact_saturated")
+    );
     let touching = out
         .objects
         .column("Metadata_Location_TouchesBorder")
