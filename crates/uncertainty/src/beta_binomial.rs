@@ -2,6 +2,7 @@
 
 use statrs::function::beta::ln_beta;
 use statrs::function::factorial::ln_binomial;
+use statrs::function::gamma::ln_gamma;
 
 /// Smallest and largest correlation that the fit tries; at the smallest the binomial law takes over.
 const RHO_RANGE: (f64, f64) = (1e-6, 0.999);
@@ -36,12 +37,34 @@ impl BetaBinomial {
         ln_binomial(n, k) + ln_beta(hits + self.alpha, misses + self.beta) - ln_beta(self.alpha, self.beta)
     }
 
+    /// ln of the probability of all wells (flagged cells, cells), without the binomial coefficients, which no parameter moves.
+    pub(crate) fn ln_likelihood(&self, wells: &[(u64, u64)]) -> f64 {
+        let size = self.alpha + self.beta;
+        let well = |&(k, n): &(u64, u64)| {
+            ln_gamma(k as f64 + self.alpha) + ln_gamma((n - k) as f64 + self.beta) - ln_gamma(n as f64 + size)
+        };
+        let one = ln_gamma(size) - ln_gamma(self.alpha) - ln_gamma(self.beta);
+        wells.iter().map(well).sum::<f64>() + wells.len() as f64 * one
+    }
+
+    /// P(K ≤ k) among n cells, with the digits of [`Self::upper_tail`].
+    pub fn lower_tail(&self, k: u64, n: u64) -> f64 {
+        Self {
+            alpha: self.beta,
+            beta: self.alpha,
+        }
+        .upper_tail(n.saturating_sub(k), n)
+    }
+
     /// P(K ≥ k) among n cells, summed from the shorter side, so that small tails keep their digits.
     pub fn upper_tail(&self, k: u64, n: u64) -> f64 {
         upper_tail(
             k,
             n,
-            self.alpha / (self.alpha + self.beta),
+            (
+                self.alpha / (self.alpha + self.beta),
+                self.alpha >= 1.0 && self.beta >= 1.0,
+            ),
             |j| self.ln_pmf(j, n),
             |j| {
                 let (up, left) = (j as f64, (n - j) as f64);
@@ -52,8 +75,14 @@ impl BetaBinomial {
     }
 }
 
-/// P(K ≥ k) from one probability and the ratios of neighbours.
-fn upper_tail(k: u64, n: u64, mean: f64, ln_pmf: impl Fn(u64) -> f64, ratio: impl Fn(u64) -> f64) -> f64 {
+/// P(K ≥ k) from one probability and the ratios of neighbours; `one_peak` when those ratios fall with k.
+fn upper_tail(
+    k: u64,
+    n: u64,
+    (mean, one_peak): (f64, bool),
+    ln_pmf: impl Fn(u64) -> f64,
+    ratio: impl Fn(u64) -> f64,
+) -> f64 {
     if k == 0 {
         return 1.0;
     }
@@ -64,19 +93,32 @@ fn upper_tail(k: u64, n: u64, mean: f64, ln_pmf: impl Fn(u64) -> f64, ratio: imp
         let mut term = ln_pmf(k).exp();
         let mut sum = term;
         for j in k..n {
-            term *= ratio(j);
+            let ratio = ratio(j);
+            term *= ratio;
             sum += term;
+            if has_vanished(term, ratio, sum, one_peak) {
+                break;
+            }
         }
         sum.min(1.0)
     } else {
         let mut term = ln_pmf(k - 1).exp();
         let mut sum = term;
         for j in (0..k - 1).rev() {
-            term /= ratio(j);
+            let ratio = 1.0 / ratio(j);
+            term *= ratio;
             sum += term;
+            if has_vanished(term, ratio, sum, one_peak) {
+                break;
+            }
         }
         (1.0 - sum).max(0.0)
     }
+}
+
+/// Past the peak of a law with one peak the ratios keep falling: what is left is below a geometric series.
+fn has_vanished(term: f64, ratio: f64, sum: f64, one_peak: bool) -> bool {
+    one_peak && ratio < 1.0 && term * ratio < 1e-17 * sum * (1.0 - ratio)
 }
 
 /// P(K ≥ k) of the plain binomial law.
@@ -86,7 +128,9 @@ fn binomial_upper_tail(k: u64, n: u64, share: f64) -> f64 {
     }
     let odds = share / (1.0 - share);
     let ln_pmf = |j: u64| ln_binomial(n, j) + j as f64 * share.ln() + (n - j) as f64 * (-share).ln_1p();
-    upper_tail(k, n, share, ln_pmf, |j| (n - j) as f64 / (j + 1) as f64 * odds)
+    upper_tail(k, n, (share, true), ln_pmf, |j| {
+        (n - j) as f64 / (j + 1) as f64 * odds
+    })
 }
 
 /// Maximum-likelihood beta-binomial of control wells.
