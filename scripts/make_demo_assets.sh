@@ -35,15 +35,16 @@ mkdir -p "$work/bbbc013"
 cp -r "$plate/images" "$plate/LICENSE.txt" "$plate/SOURCE.md" "$plate/platemap.csv" "$plate/reference_measurements.csv" "$work/bbbc013/"
 pack "$work/bbbc013" "$assets/bbbc013.pack"
 
-# The planted plate: known classes of fold 0 (never seen by any member), untaught classes of any fold, never OutOfFocus.
+# The planted plate: known classes of fold 0 (never seen by any member), the untaught class of any fold but 1 (on which the
+# arrangement was developed).
 # Crops clipped by the frame's edge (bounding box under 64 px) are left out. A file is named CLASS/ROLE_fN_CELL.png.
 nuclei=$data/mitocheck_nuclei
 mkdir -p "$work/mitocheck"
 cp "$nuclei/LICENSE.txt" "$nuclei/SOURCE.md" "$work/mitocheck/"
 awk -F, '
     NR == FNR { if (FNR > 1) fold[$1] = $5; next }
-    FNR > 1 && $15 == 64 && $16 == 64 && $3 != "OutOfFocus" {
-        if (($4 == "known" && fold[$1] == 0) || $4 == "novel") print $2, $3 "/" $4 "_f" fold[$1] "_" $1 ".png"
+    FNR > 1 && $15 == 64 && $16 == 64 {
+        if (($4 == "known" && fold[$1] == 0) || ($3 == "ADCCM" && fold[$1] != 1)) print $2, $3 "/" $4 "_f" fold[$1] "_" $1 ".png"
     }' "$data/splits/mitocheck_nuclei.csv" "$nuclei/index.csv" |
     while read -r file name; do
         mkdir -p "$work/mitocheck/$(dirname "$name")"

@@ -19,7 +19,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("measure", &["image"]),
     ("model", &["kernels"]),
     ("profile", &["uncertainty"]),
-    ("engine", &["plate", "image", "model", "uncertainty", "measure", "profile", "report"]),
+    (
+        "engine",
+        &[
+            "plate",
+            "image",
+            "model",
+            "uncertainty",
+            "measure",
+            "profile",
+            "report",
+        ],
+    ),
     ("phenosure", &["engine"]),
 ];
 
@@ -50,7 +61,10 @@ fn packages(metadata: &Value) -> BTreeMap<String, Vec<Dependency>> {
                 .expect("a package lists dependencies")
                 .iter()
                 .map(|dependency| Dependency {
-                    name: dependency["name"].as_str().expect("a dependency has a name").to_owned(),
+                    name: dependency["name"]
+                        .as_str()
+                        .expect("a dependency has a name")
+                        .to_owned(),
                     only_tests: dependency["kind"].as_str() == Some("dev"),
                 })
                 .collect();
@@ -66,19 +80,25 @@ fn violations(packages: &BTreeMap<String, Vec<Dependency>>) -> Vec<String> {
     let mut found = Vec::new();
     for (room, dependencies) in packages {
         let Some(may_use) = allowed.get(room.as_str()) else {
-            found.push(format!("{room} is no room of ARCHITECTURE.md; add it there and to ALLOWED in this test"));
+            found.push(format!(
+                "{room} is no room of ARCHITECTURE.md; add it there and to ALLOWED in this test"
+            ));
             continue;
         };
         for dependency in dependencies {
             let other = dependency.name.as_str();
             if packages.contains_key(other) && !may_use.contains(&other) && !dependency.only_tests {
-                found.push(format!("{room} must not depend on {other}; it may use {may_use:?}"));
+                found.push(format!(
+                    "{room} must not depend on {other}; it may use {may_use:?}"
+                ));
             }
             if let Some(rooms) = doors.get(other)
                 && !rooms.contains(&room.as_str())
                 && !dependency.only_tests
             {
-                found.push(format!("{room} must not depend on {other}, which stays behind {rooms:?}"));
+                found.push(format!(
+                    "{room} must not depend on {other}, which stays behind {rooms:?}"
+                ));
             }
         }
     }
@@ -90,19 +110,36 @@ fn workspace_metadata() -> Value {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "cargo metadata failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
 #[test]
 fn every_arrow_between_rooms_is_allowed() {
     let packages = packages(&workspace_metadata());
-    let missing: Vec<_> = ALLOWED.iter().filter(|(room, _)| !packages.contains_key(*room)).collect();
-    assert!(missing.is_empty(), "rooms of the table that the workspace lacks: {missing:?}");
+    let missing: Vec<_> = ALLOWED
+        .iter()
+        .filter(|(room, _)| !packages.contains_key(*room))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "rooms of the table that the workspace lacks: {missing:?}"
+    );
     let found = violations(&packages);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -112,7 +149,10 @@ fn the_table_has_no_cycle() {
     // A room may only use rooms that come before it in the table, which no cycle can satisfy.
     for (position, (room, may_use)) in ALLOWED.iter().enumerate() {
         for other in *may_use {
-            let place = ALLOWED.iter().position(|(name, _)| name == other).expect("a room of the table");
+            let place = ALLOWED
+                .iter()
+                .position(|(name, _)| name == other)
+                .expect("a room of the table");
             assert!(place < position, "{room} may use {other}, which stands after it");
         }
     }
@@ -132,9 +172,24 @@ fn forbidden_arrows_unknown_rooms_and_strayed_crates_are_found() {
         check("measure", "engine", Value::Null),
         ["measure must not depend on engine; it may use [\"image\"]"]
     );
-    assert_eq!(check("measure", "engine", "build".into()).len(), 1, "build dependencies count");
+    assert_eq!(
+        check("measure", "engine", "build".into()).len(),
+        1,
+        "build dependencies count"
+    );
     assert!(check("measure", "image", Value::Null).is_empty());
-    assert!(check("measure", "engine", "dev".into()).is_empty(), "tests may reach across");
-    assert_eq!(check("measure", "polars", Value::Null).len(), 1, "polars stays behind profile and engine");
-    assert_eq!(check("helpers", "image", Value::Null).len(), 1, "a room that is not in the table");
+    assert!(
+        check("measure", "engine", "dev".into()).is_empty(),
+        "tests may reach across"
+    );
+    assert_eq!(
+        check("measure", "polars", Value::Null).len(),
+        1,
+        "polars stays behind profile and engine"
+    );
+    assert_eq!(
+        check("helpers", "image", Value::Null).len(),
+        1,
+        "a room that is not in the table"
+    );
 }

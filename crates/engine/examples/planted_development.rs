@@ -22,13 +22,26 @@ fn main() -> ExitCode {
         eprintln!("FOLD {fold:?} is not a number");
         return ExitCode::from(2);
     };
-    let development = Development { data: data.into(), fold, bundle: bundle.clone() };
-    let params = DemoParams { force: true, ..DemoParams::new(out) };
-    let context = Context { progress: &Silent, cancel: &AtomicBool::new(false) };
+    let development = Development {
+        data: data.into(),
+        fold,
+        bundle: bundle.clone(),
+    };
+    let params = DemoParams {
+        force: true,
+        ..DemoParams::new(out)
+    };
+    let context = Context {
+        progress: &Silent,
+        cancel: &AtomicBool::new(false),
+    };
     match planted_for_development(&params, &development, &context) {
         Ok(outcome) => {
             outcome.lines.iter().for_each(|line| eprintln!("{line}"));
-            outcome.checks.iter().for_each(|check| eprintln!("{}", check.line()));
+            outcome
+                .checks
+                .iter()
+                .for_each(|check| eprintln!("{}", check.line()));
             ExitCode::SUCCESS
         }
         Err(error) => {

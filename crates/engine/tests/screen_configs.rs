@@ -13,13 +13,20 @@ fn folder() -> PathBuf {
 
 #[test]
 fn every_settings_file_is_read_and_within_bounds() {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(files.len() >= 3, "{files:?}");
     for file in files {
         let settings = Settings::read(&file).unwrap_or_else(|error| panic!("{error}"));
-        settings.gather_params().unwrap_or_else(|error| panic!("{file:?}: {error}"));
-        settings.network_params().unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        settings
+            .gather_params()
+            .unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        settings
+            .network_params()
+            .unwrap_or_else(|error| panic!("{file:?}: {error}"));
     }
 }
 
@@ -45,5 +52,9 @@ fn the_template_names_every_setting() {
     let settings: Settings = toml::from_str(&open).unwrap();
     let written = toml::to_string(&settings).unwrap();
     // One line a setting, and the table of channels with its two names.
-    assert_eq!(written.lines().filter(|line| line.contains(" = ")).count(), SETTINGS + 2, "{written}");
+    assert_eq!(
+        written.lines().filter(|line| line.contains(" = ")).count(),
+        SETTINGS + 2,
+        "{written}"
+    );
 }

@@ -34,7 +34,11 @@ impl<'a> Archive<'a> {
     pub(super) fn open((name, bytes): (&'a str, &'a [u8])) -> Result<Self, EngineError> {
         let damaged = |what: String| {
             let path = PathBuf::from(format!("<in the program>/{name}"));
-            EngineError::unusable(path, what, "the program file is damaged: build or download it again")
+            EngineError::unusable(
+                path,
+                what,
+                "the program file is damaged: build or download it again",
+            )
         };
         let body = bytes
             .strip_prefix(MAGIC.as_bytes())
@@ -44,16 +48,22 @@ impl<'a> Archive<'a> {
             .position(|pair| pair == b"\n\n")
             .ok_or_else(|| damaged("the list of files has no end".to_owned()))?;
         let (index, mut contents) = (&body[..end], &body[end + 2..]);
-        let index = std::str::from_utf8(index).map_err(|_| damaged("the list of files is not UTF-8".to_owned()))?;
+        let index =
+            std::str::from_utf8(index).map_err(|_| damaged("the list of files is not UTF-8".to_owned()))?;
         let mut files = BTreeMap::new();
         for line in index.lines() {
             let mut words = line.splitn(3, ' ');
-            let entry = (words.next().and_then(|size| size.parse::<usize>().ok()), words.next(), words.next());
+            let entry = (
+                words.next().and_then(|size| size.parse::<usize>().ok()),
+                words.next(),
+                words.next(),
+            );
             let (Some(size), Some(digest), Some(file)) = entry else {
                 return Err(damaged(format!("unreadable entry {line:?}")));
             };
-            let (file_bytes, rest) =
-                contents.split_at_checked(size).ok_or_else(|| damaged(format!("ends inside {file:?}")))?;
+            let (file_bytes, rest) = contents
+                .split_at_checked(size)
+                .ok_or_else(|| damaged(format!("ends inside {file:?}")))?;
             if hex(&Sha256::digest(file_bytes)) != digest {
                 return Err(damaged(format!("the bytes of {file:?} differ from their digest")));
             }
@@ -70,7 +80,11 @@ impl<'a> Archive<'a> {
     pub(super) fn file(&self, file: &str) -> Result<&'a [u8], EngineError> {
         self.files.get(file).copied().ok_or_else(|| {
             let path = PathBuf::from(format!("<in the program>/{}", self.name));
-            EngineError::unusable(path, format!("holds no {file:?}"), "build or download the program again")
+            EngineError::unusable(
+                path,
+                format!("holds no {file:?}"),
+                "build or download the program again",
+            )
         })
     }
 
@@ -102,7 +116,9 @@ mod tests {
             bytes.extend(format!("{} {} {name}\n", content.len(), hex(&Sha256::digest(content))).bytes());
         }
         bytes.push(b'\n');
-        files.iter().for_each(|(_, content)| bytes.extend_from_slice(content));
+        files
+            .iter()
+            .for_each(|(_, content)| bytes.extend_from_slice(content));
         bytes
     }
 
@@ -112,7 +128,13 @@ mod tests {
         let archive = Archive::open(("test", &bytes)).unwrap();
         assert_eq!(archive.file("a b/c.png").unwrap(), b"one\n\ntwo");
         assert_eq!(archive.files().count(), 2);
-        assert!(archive.file("e").unwrap_err().to_string().contains("holds no \"e\""));
+        assert!(
+            archive
+                .file("e")
+                .unwrap_err()
+                .to_string()
+                .contains("holds no \"e\"")
+        );
     }
 
     #[test]
@@ -130,12 +152,31 @@ mod tests {
     #[test]
     fn the_embedded_packs_are_whole() {
         let plate = Archive::open(BBBC013).unwrap();
-        assert_eq!(plate.files().filter(|(name, _)| name.starts_with("images/")).count(), 96);
+        assert_eq!(
+            plate
+                .files()
+                .filter(|(name, _)| name.starts_with("images/"))
+                .count(),
+            96
+        );
         assert!(plate.text("LICENSE.txt").unwrap().contains("BSD 3-Clause"));
-        assert!(BBBC013.1.len() <= 14 << 20, "the demonstration plate is at most 14 MiB");
+        assert!(
+            BBBC013.1.len() <= 14 << 20,
+            "the demonstration plate is at most 14 MiB"
+        );
         let nuclei = Archive::open(MITOCHECK).unwrap();
-        assert_eq!(nuclei.files().filter(|(name, _)| name.contains("/known_f0_")).count(), 523);
-        assert!(nuclei.files().all(|(name, _)| !name.contains("known_f1") && !name.contains("OutOfFocus")));
+        assert_eq!(
+            nuclei
+                .files()
+                .filter(|(name, _)| name.contains("/known_f0_"))
+                .count(),
+            523
+        );
+        assert!(
+            nuclei
+                .files()
+                .all(|(name, _)| !name.contains("known_f1") && !name.contains("OutOfFocus"))
+        );
         assert!(nuclei.text("LICENSE.txt").unwrap().contains("Attribution 4.0"));
     }
 }

@@ -54,18 +54,30 @@ impl Check {
     /// A value that must not be above `limit`.
     pub(super) fn at_most(what: impl Into<String>, found: Option<f64>, limit: f64) -> Self {
         let holds = found.is_some_and(|value| value <= limit);
-        Self { what: what.into(), found, expected: format!("at most {limit}"), holds }
+        Self {
+            what: what.into(),
+            found,
+            expected: format!("at most {limit}"),
+            holds,
+        }
     }
 
     /// A value that must not be below `limit`.
     pub(super) fn at_least(what: impl Into<String>, found: Option<f64>, limit: f64) -> Self {
         let holds = found.is_some_and(|value| value >= limit);
-        Self { what: what.into(), found, expected: format!("at least {limit}"), holds }
+        Self {
+            what: what.into(),
+            found,
+            expected: format!("at least {limit}"),
+            holds,
+        }
     }
 
     /// The check as a line of text.
     pub fn line(&self) -> String {
-        let found = self.found.map_or("not estimable".to_owned(), |value| format!("{value:.3}"));
+        let found = self
+            .found
+            .map_or("not estimable".to_owned(), |value| format!("{value:.3}"));
         let mark = if self.holds { "holds" } else { "FAILS" };
         format!("  {mark}  {}: {found} ({})", self.what, self.expected)
     }

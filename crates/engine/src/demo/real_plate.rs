@@ -66,7 +66,10 @@ pub fn real_plate(params: &DemoParams, context: &Context<'_>) -> Result<DemoOutc
 
     let mut screening = ScreenParams::new(&plate, &run);
     screening.layout = Some("bbbc013".to_owned());
-    screening.channel_names = BTreeMap::from([("GFP".to_owned(), "1".to_owned()), ("DNA".to_owned(), "2".to_owned())]);
+    screening.channel_names = BTreeMap::from([
+        ("GFP".to_owned(), "1".to_owned()),
+        ("DNA".to_owned(), "2".to_owned()),
+    ]);
     screening.nuclei = Some("DNA".to_owned());
     screening.networks = params.networks.clone();
     screening.threads = params.threads;
@@ -90,14 +93,34 @@ pub fn real_plate(params: &DemoParams, context: &Context<'_>) -> Result<DemoOutc
         "One site is damaged on purpose: {DAMAGED_WELL} is a copy of A01 whose GFP file ends in the middle. A screen of your \
          own would end with exit code 1; the demonstration ends with 0."
     ));
-    lines.extend(summary.skipped.iter().map(|site| format!("  skipped {} ({}): {}", site.site, site.well, site.reason)));
+    lines.extend(
+        summary
+            .skipped
+            .iter()
+            .map(|site| format!("  skipped {} ({}): {}", site.site, site.well, site.reason)),
+    );
     write_lines(&params.out.join("demo.txt"), CREDIT, &lines, &checks)?;
-    let skipped_unasked = summary.skipped.iter().filter(|site| site.well != DAMAGED_WELL).count();
-    Ok(DemoOutcome { summary, lines, checks, credit: CREDIT.to_owned(), skipped_unasked })
+    let skipped_unasked = summary
+        .skipped
+        .iter()
+        .filter(|site| site.well != DAMAGED_WELL)
+        .count();
+    Ok(DemoOutcome {
+        summary,
+        lines,
+        checks,
+        credit: CREDIT.to_owned(),
+        skipped_unasked,
+    })
 }
 
 /// `demo.txt`: whose data it is, what was said, what had to come out.
-pub(super) fn write_lines(path: &Path, credit: &str, lines: &[String], checks: &[Check]) -> Result<(), EngineError> {
+pub(super) fn write_lines(
+    path: &Path,
+    credit: &str,
+    lines: &[String],
+    checks: &[Check],
+) -> Result<(), EngineError> {
     let mut text = format!("{credit}\n\n{}", lines.join("\n"));
     text.push_str("\n\nWhat had to come out:\n");
     checks.iter().for_each(|check| {
@@ -113,7 +136,9 @@ pub(super) fn parse_map(text: &str) -> Vec<MapRow> {
         .skip(1)
         .filter_map(|line| {
             let cells: Vec<&str> = line.split(',').collect();
-            let [_, well, _, _, _, compound, dose, rank, role, block, ..] = cells.as_slice() else { return None };
+            let [_, well, _, _, _, compound, dose, rank, role, block, ..] = cells.as_slice() else {
+                return None;
+            };
             Some(MapRow {
                 well: (*well).to_owned(),
                 compound: (*compound).to_owned(),
@@ -175,9 +200,16 @@ mod tests {
         let map = parse_map(archive.text("platemap.csv").unwrap());
         assert_eq!(map.len(), 48);
         let text = plate_map_for_the_screen(&map);
-        let negcon: Vec<&str> = text.lines().filter(|line| line.contains("negcon")).map(|line| &line[..3]).collect();
+        let negcon: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("negcon"))
+            .map(|line| &line[..3])
+            .collect();
         assert_eq!(negcon, ["A01", "A02", "B01", "B02", "E02", "E12", "F02", "F12"]);
-        assert!(!text.contains("positive") && !text.contains("poscon"), "positive controls are not given away");
+        assert!(
+            !text.contains("positive") && !text.contains("poscon"),
+            "positive controls are not given away"
+        );
         assert!(text.contains("A12,treatment,wortmannin,150,nM\n"));
         assert_eq!(text.lines().count(), 50);
     }
@@ -194,12 +226,26 @@ mod tests {
         assert_eq!(size(COPIES.0), size("Channel1-01-A-01.png") / 2);
         assert_eq!(size(COPIES.1), size("Channel2-01-A-01.png"));
         let images = std::fs::read_dir(&plate).unwrap().filter(|entry| {
-            entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|extension| extension == "png"))
+            entry.as_ref().is_ok_and(|entry| {
+                entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "png")
+            })
         });
         assert_eq!(images.count(), 98);
         // A second start changes nothing.
-        let stamp = std::fs::metadata(plate.join(COPIES.0)).unwrap().modified().unwrap();
+        let stamp = std::fs::metadata(plate.join(COPIES.0))
+            .unwrap()
+            .modified()
+            .unwrap();
         unpack(&archive, &map, &plate, &folder.path().join("platemap.csv")).unwrap();
-        assert_eq!(std::fs::metadata(plate.join(COPIES.0)).unwrap().modified().unwrap(), stamp);
+        assert_eq!(
+            std::fs::metadata(plate.join(COPIES.0))
+                .unwrap()
+                .modified()
+                .unwrap(),
+            stamp
+        );
     }
 }

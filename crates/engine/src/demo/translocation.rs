@@ -55,7 +55,8 @@ pub(super) struct Reference {
 /// Errors: the table is not there or lacks a column.
 pub(super) fn measure(run: &Path) -> Result<BTreeMap<String, WellMeasure>, EngineError> {
     let path = run.join("objects.parquet");
-    let unusable = |what: String| EngineError::unusable(&path, what, "run the demonstration again with --force");
+    let unusable =
+        |what: String| EngineError::unusable(&path, what, "run the demonstration again with --force");
     let table = profile::read_parquet(&path).map_err(|error| unusable(error.to_string()))?;
     let wells = texts(&table, WELL).map_err(unusable)?;
     let nucleus = numbers(&table, IN_NUCLEUS).map_err(unusable)?;
@@ -89,17 +90,31 @@ pub(super) fn measure(run: &Path) -> Result<BTreeMap<String, WellMeasure>, Engin
 
 /// A column as numbers, missing where it is null or NaN; the message names a column that is not there.
 pub(super) fn numbers(table: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, String> {
-    let column = table.column(name).and_then(|column| column.cast(&DataType::Float64));
+    let column = table
+        .column(name)
+        .and_then(|column| column.cast(&DataType::Float64));
     let column = column.map_err(|error| format!("column {name:?}: {error}"))?;
-    let values = column.f64().map_err(|error| format!("column {name:?}: {error}"))?;
-    Ok(values.iter().map(|value| value.filter(|value| !value.is_nan())).collect())
+    let values = column
+        .f64()
+        .map_err(|error| format!("column {name:?}: {error}"))?;
+    Ok(values
+        .iter()
+        .map(|value| value.filter(|value| !value.is_nan()))
+        .collect())
 }
 
 /// A column as text; null becomes empty.
 pub(super) fn texts(table: &DataFrame, name: &str) -> Result<Vec<String>, String> {
-    let column = table.column(name).map_err(|error| format!("column {name:?}: {error}"))?;
-    let values = column.str().map_err(|error| format!("column {name:?}: {error}"))?;
-    Ok(values.iter().map(|value| value.unwrap_or_default().to_owned()).collect())
+    let column = table
+        .column(name)
+        .map_err(|error| format!("column {name:?}: {error}"))?;
+    let values = column
+        .str()
+        .map_err(|error| format!("column {name:?}: {error}"))?;
+    Ok(values
+        .iter()
+        .map(|value| value.unwrap_or_default().to_owned())
+        .collect())
 }
 
 /// Reads `reference_measurements.csv`; the file is ours, so its columns are known.
@@ -108,9 +123,13 @@ pub(super) fn parse_reference(text: &str) -> BTreeMap<String, Reference> {
         .skip(1)
         .filter_map(|line| {
             let cells: Vec<&str> = line.split(',').collect();
-            let [well, _, _, _, _, median_ratio, mean_log_ratio, ..] = cells.as_slice() else { return None };
-            let reference =
-                Reference { median_ratio: median_ratio.parse().ok()?, mean_log_ratio: mean_log_ratio.parse().ok()? };
+            let [well, _, _, _, _, median_ratio, mean_log_ratio, ..] = cells.as_slice() else {
+                return None;
+            };
+            let reference = Reference {
+                median_ratio: median_ratio.parse().ok()?,
+                mean_log_ratio: mean_log_ratio.parse().ok()?,
+            };
             Some(((*well).to_owned(), reference))
         })
         .collect()
@@ -143,8 +162,13 @@ pub(super) fn compare(
     ));
 
     let extreme = |chosen: &dyn Fn(&MapRow) -> bool, fold: fn(f64, f64) -> f64| {
-        let shares = map.iter().filter(|row| chosen(row)).map(|row| measured.get(&row.well).and_then(|m| m.unlike_controls));
-        shares.collect::<Option<Vec<f64>>>().and_then(|shares| shares.into_iter().reduce(fold))
+        let shares = map
+            .iter()
+            .filter(|row| chosen(row))
+            .map(|row| measured.get(&row.well).and_then(|m| m.unlike_controls));
+        shares
+            .collect::<Option<Vec<f64>>>()
+            .and_then(|shares| shares.into_iter().reduce(fold))
     };
     let share = format!("share of cells with P_Controls <= {LEVEL}");
     checks.push(Check::at_most(
@@ -162,7 +186,11 @@ pub(super) fn compare(
         extreme(&|row| (RESPONDS_FROM..POSITIVE).contains(&row.rank), f64::min),
         FEWEST_IN_RESPONDERS,
     ));
-    checks.push(Check::at_least("correlation of the mean log ratio with the reference, by well", agreement, 0.95));
+    checks.push(Check::at_least(
+        "correlation of the mean log ratio with the reference, by well",
+        agreement,
+        0.95,
+    ));
     (lines, checks)
 }
 
@@ -181,13 +209,26 @@ fn separation(
     ));
     for block in blocks(map) {
         let wells = |positive: bool| {
-            map.iter().filter(move |row| row.block == block && if positive { row.rank == POSITIVE } else { row.is_untreated() })
+            map.iter().filter(move |row| {
+                row.block == block
+                    && if positive {
+                        row.rank == POSITIVE
+                    } else {
+                        row.is_untreated()
+                    }
+            })
         };
         let ours = |positive, value: fn(&WellMeasure) -> f64| -> Vec<f64> {
-            wells(positive).filter_map(|row| measured.get(&row.well)).map(value).collect()
+            wells(positive)
+                .filter_map(|row| measured.get(&row.well))
+                .map(value)
+                .collect()
         };
         let theirs = |positive, value: fn(&Reference) -> f64| -> Vec<f64> {
-            wells(positive).filter_map(|row| reference.get(&row.well)).map(value).collect()
+            wells(positive)
+                .filter_map(|row| reference.get(&row.well))
+                .map(value)
+                .collect()
         };
         let kinds: [(&str, fn(&WellMeasure) -> f64, fn(&Reference) -> f64); 2] = [
             ("median ratio", |m| m.median_ratio, |r| r.median_ratio),
@@ -197,7 +238,9 @@ fn separation(
             let (positive, negative) = (ours(true, of_ours), ours(false, of_ours));
             let mut rng = uncertainty::stream(seed, &format!("demo/z_prime/{block}/{kind}"));
             let ours = uncertainty::z_prime_interval(&positive, &negative, INTERVAL, ROUNDS, &mut rng);
-            let text = ours.map_or("not estimable".to_owned(), |z| format!("{:.2} [{:.2}, {:.2}]", z.value, z.low, z.high));
+            let text = ours.map_or("not estimable".to_owned(), |z| {
+                format!("{:.2} [{:.2}, {:.2}]", z.value, z.low, z.high)
+            });
             let theirs = uncertainty::z_prime(&theirs(true, of_theirs), &theirs(false, of_theirs));
             let reference = theirs.map_or("not estimable".to_owned(), |z| format!("{z:.2}"));
             lines.push(format!(
@@ -211,7 +254,12 @@ fn separation(
 }
 
 /// Share of cells unlike the controls by dose, and whether it follows the dose.
-fn doses(map: &[MapRow], measured: &BTreeMap<String, WellMeasure>, lines: &mut Vec<String>, checks: &mut Vec<Check>) {
+fn doses(
+    map: &[MapRow],
+    measured: &BTreeMap<String, WellMeasure>,
+    lines: &mut Vec<String>,
+    checks: &mut Vec<Check>,
+) {
     lines.push(format!(
         "Cells unlike this plate's untreated wells (share with P_Controls <= {LEVEL}, mean of the replicate wells), lowest to highest dose:"
     ));
@@ -219,13 +267,19 @@ fn doses(map: &[MapRow], measured: &BTreeMap<String, WellMeasure>, lines: &mut V
         let share = |rank: u32| {
             let rows = map.iter().filter(|row| row.block == block && row.rank == rank);
             let shares: Option<Vec<f64>> = rows.map(|row| measured.get(&row.well)?.unlike_controls).collect();
-            shares.filter(|shares| !shares.is_empty()).map(|shares| mean(&shares))
+            shares
+                .filter(|shares| !shares.is_empty())
+                .map(|shares| mean(&shares))
         };
         let by_dose: Vec<Option<f64>> = (1..POSITIVE).map(share).collect();
-        let text: Vec<String> =
-            by_dose.iter().map(|share| share.map_or("  - ".to_owned(), |share| format!("{share:.2}"))).collect();
-        let ranked: Vec<(f64, f64)> =
-            (1..).zip(&by_dose).filter_map(|(rank, share)| Some((f64::from(rank), (*share)?))).collect();
+        let text: Vec<String> = by_dose
+            .iter()
+            .map(|share| share.map_or("  - ".to_owned(), |share| format!("{share:.2}")))
+            .collect();
+        let ranked: Vec<(f64, f64)> = (1..)
+            .zip(&by_dose)
+            .filter_map(|(rank, share)| Some((f64::from(rank), (*share)?)))
+            .collect();
         let (ranks, shares): (Vec<f64>, Vec<f64>) = ranked.into_iter().unzip();
         let order = spearman(&ranks, &shares);
         lines.push(format!(
@@ -233,7 +287,11 @@ fn doses(map: &[MapRow], measured: &BTreeMap<String, WellMeasure>, lines: &mut V
             text.join(" "),
             order.map_or("not estimable".to_owned(), |rho| format!("{rho:.2}"))
         ));
-        checks.push(Check::at_least(format!("{block}: rank correlation of that share with the dose"), order, 0.8));
+        checks.push(Check::at_least(
+            format!("{block}: rank correlation of that share with the dose"),
+            order,
+            0.8,
+        ));
     }
 }
 
@@ -257,7 +315,10 @@ mod tests {
     fn truth() -> (Vec<MapRow>, BTreeMap<String, Reference>) {
         let archive = Archive::open(BBBC013).unwrap();
         let map = parse_map(archive.text("platemap.csv").unwrap());
-        (map, parse_reference(archive.text("reference_measurements.csv").unwrap()))
+        (
+            map,
+            parse_reference(archive.text("reference_measurements.csv").unwrap()),
+        )
     }
 
     /// A run that measured exactly the reference values; the share follows the log ratio.
@@ -266,8 +327,19 @@ mod tests {
             .iter()
             .map(|(well, reference)| {
                 let unlike_controls = Some((reference.mean_log_ratio / 2.0).clamp(0.05, 1.0));
-                let Reference { median_ratio, mean_log_ratio } = *reference;
-                (well.clone(), WellMeasure { cells: 100, median_ratio, mean_log_ratio, unlike_controls })
+                let Reference {
+                    median_ratio,
+                    mean_log_ratio,
+                } = *reference;
+                (
+                    well.clone(),
+                    WellMeasure {
+                        cells: 100,
+                        median_ratio,
+                        mean_log_ratio,
+                        unlike_controls,
+                    },
+                )
             })
             .collect()
     }
@@ -279,11 +351,17 @@ mod tests {
         let (lines, _) = compare(&map, &as_the_reference(&reference), &reference, 0);
         let line = |start: &str| lines.iter().find(|line| line.starts_with(start)).unwrap().clone();
         // SOURCE.md of the data: wortmannin .92 and .95, LY294002 .92 and .81; 2 positive and 4 untreated wells.
-        assert!(line("  wortmannin median").contains("reference 0.92   (2 positive, 4 untreated wells)"), "{lines:#?}");
+        assert!(
+            line("  wortmannin median").contains("reference 0.92   (2 positive, 4 untreated wells)"),
+            "{lines:#?}"
+        );
         assert!(line("  wortmannin mean").contains("reference 0.95"));
         assert!(line("  LY294002   median").contains("reference 0.92"));
         assert!(line("  LY294002   mean").contains("reference 0.81"));
-        assert!(line("  LY294002   mean").contains("  0.81 ["), "the same values give the same Z'");
+        assert!(
+            line("  LY294002   mean").contains("  0.81 ["),
+            "the same values give the same Z'"
+        );
     }
 
     #[test]
@@ -292,11 +370,21 @@ mod tests {
         let mut measured = as_the_reference(&reference);
         let (_, checks) = compare(&map, &measured, &reference, 0);
         assert!(checks.iter().all(|check| check.holds), "{checks:#?}");
-        measured.values_mut().for_each(|well| well.unlike_controls = Some(0.05));
+        measured
+            .values_mut()
+            .for_each(|well| well.unlike_controls = Some(0.05));
         let (_, checks) = compare(&map, &measured, &reference, 0);
-        assert_eq!(checks.iter().filter(|check| !check.holds).count(), 4, "{checks:#?}");
+        assert_eq!(
+            checks.iter().filter(|check| !check.holds).count(),
+            4,
+            "{checks:#?}"
+        );
         measured.values_mut().for_each(|well| well.unlike_controls = None);
         let (_, checks) = compare(&map, &measured, &reference, 0);
-        assert_eq!(checks.iter().filter(|check| check.found.is_none()).count(), 5, "{checks:#?}");
+        assert_eq!(
+            checks.iter().filter(|check| check.found.is_none()).count(),
+            5,
+            "{checks:#?}"
+        );
     }
 }

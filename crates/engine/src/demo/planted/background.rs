@@ -22,19 +22,28 @@ pub(super) struct Background {
 impl Background {
     /// Adds the crop's background: at most one patch from each corner, where there is no nucleus near.
     pub(super) fn add(&mut self, pixels: ArrayView2<u8>) {
-        let Some(threshold) = otsu(pixels.iter().map(|&value| f32::from(value))) else { return };
+        let Some(threshold) = otsu(pixels.iter().map(|&value| f32::from(value))) else {
+            return;
+        };
         let bright = pixels.mapv(|value| f32::from(value) > threshold);
         let distance = distance_transform(bright.mapv(|bright| !bright).view(), Beyond::Unknown);
         let (rows, cols) = pixels.dim();
-        for (row0, col0) in
-            [(0, 0), (0, cols - PATCH_PX), (rows - PATCH_PX, 0), (rows - PATCH_PX, cols - PATCH_PX)]
-        {
+        for (row0, col0) in [
+            (0, 0),
+            (0, cols - PATCH_PX),
+            (rows - PATCH_PX, 0),
+            (rows - PATCH_PX, cols - PATCH_PX),
+        ] {
             let at = |row: usize, col: usize| (row0 + row, col0 + col);
-            let is_free = (0..PATCH_PX).all(|row| (0..PATCH_PX).all(|col| distance[at(row, col)] > FROM_NUCLEI_PX));
+            let is_free =
+                (0..PATCH_PX).all(|row| (0..PATCH_PX).all(|col| distance[at(row, col)] > FROM_NUCLEI_PX));
             if is_free {
-                let patch = Array2::from_shape_fn((PATCH_PX, PATCH_PX), |(row, col)| f32::from(pixels[at(row, col)]));
+                let patch =
+                    Array2::from_shape_fn((PATCH_PX, PATCH_PX), |(row, col)| f32::from(pixels[at(row, col)]));
                 let mean = patch.sum() / (PATCH_PX * PATCH_PX) as f32;
-                let (low, high) = patch.iter().fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+                let (low, high) = patch
+                    .iter()
+                    .fold((f32::MAX, f32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
                 // A patch that is constant was clipped to 0 by the data set's rescaling and would leave dead squares.
                 if high > low && high - low <= MOST_SPREAD * threshold {
                     self.means.push(f64::from(mean));
@@ -63,8 +72,9 @@ impl Background {
     pub(super) fn field(&self, (rows, cols): (usize, usize), rng: &mut ChaCha8Rng) -> Array2<f32> {
         let mut field = Array2::from_elem((rows, cols), self.level());
         let step = PATCH_PX / 2;
-        let window: Vec<f32> =
-            (0..PATCH_PX).map(|k| ((k as f32 + 0.5) / PATCH_PX as f32 * std::f32::consts::PI).sin()).collect();
+        let window: Vec<f32> = (0..PATCH_PX)
+            .map(|k| ((k as f32 + 0.5) / PATCH_PX as f32 * std::f32::consts::PI).sin())
+            .collect();
         for top in (0..rows + step).step_by(step) {
             for left in (0..cols + step).step_by(step) {
                 let patch = &self.patches[below(rng, self.patches.len())];
@@ -72,11 +82,14 @@ impl Background {
                 for row in 0..PATCH_PX {
                     for col in 0..PATCH_PX {
                         // The first patches reach over the border by half.
-                        let (Some(r), Some(c)) = ((top + row).checked_sub(step), (left + col).checked_sub(step)) else {
+                        let (Some(r), Some(c)) =
+                            ((top + row).checked_sub(step), (left + col).checked_sub(step))
+                        else {
                             continue;
                         };
                         if r < rows && c < cols {
-                            field[(r, c)] += window[row] * window[col] * patch[turned(turn, (row, col), PATCH_PX)];
+                            field[(r, c)] +=
+                                window[row] * window[col] * patch[turned(turn, (row, col), PATCH_PX)];
                         }
                     }
                 }
@@ -118,7 +131,11 @@ mod tests {
         let mut background = Background::default();
         for _ in 0..200 {
             let crop = Array2::from_shape_fn((64, 64), |(row, col)| {
-                if (28..36).contains(&row) && (28..36).contains(&col) { 200 } else { 10 + below(&mut rng, 5) as u8 }
+                if (28..36).contains(&row) && (28..36).contains(&col) {
+                    200
+                } else {
+                    10 + below(&mut rng, 5) as u8
+                }
             });
             background.add(crop.view());
         }

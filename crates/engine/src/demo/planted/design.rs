@@ -49,8 +49,20 @@ pub(super) struct Effect {
 pub(super) fn effects(untaught: &'static str) -> [Effect; 6] {
     let full = [None; 3];
     [
-        Effect { treatment: "A", class: "Interphase", share: [0.0; 3], nuclei: full, about: "does nothing" },
-        Effect { treatment: "B", class: "Polylobed", share: [0.10, 0.25, 0.40], nuclei: full, about: "known class" },
+        Effect {
+            treatment: "A",
+            class: "Interphase",
+            share: [0.0; 3],
+            nuclei: full,
+            about: "does nothing",
+        },
+        Effect {
+            treatment: "B",
+            class: "Polylobed",
+            share: [0.10, 0.25, 0.40],
+            nuclei: full,
+            about: "known class",
+        },
         Effect {
             treatment: "C",
             class: "Prometaphase",
@@ -72,7 +84,13 @@ pub(super) fn effects(untaught: &'static str) -> [Effect; 6] {
             nuclei: full,
             about: "class that was never taught",
         },
-        Effect { treatment: "F", class: "Elongated", share: [0.10, 0.20, 0.30], nuclei: full, about: "known class, weak" },
+        Effect {
+            treatment: "F",
+            class: "Elongated",
+            share: [0.10, 0.20, 0.30],
+            nuclei: full,
+            about: "known class, weak",
+        },
     ]
 }
 
@@ -116,27 +134,45 @@ pub(super) fn plan(classes: &[&str], untaught: &'static str, seed: u64) -> Vec<P
     let mut wells = Vec::with_capacity(ROWS * COLUMNS);
     for row in 0..ROWS {
         for column in 0..COLUMNS {
-            let effect = if CONTROL_COLUMNS.contains(&column) { None } else { treated.next() };
+            let effect = if CONTROL_COLUMNS.contains(&column) {
+                None
+            } else {
+                treated.next()
+            };
             let mut rng = stream(seed, &format!("planted/nuclei/{row}/{column}"));
             let wanted = effect.and_then(|(effect, dose)| effects[effect].nuclei[dose]);
             let n = wanted.unwrap_or_else(|| FULL.start() + below(&mut rng, FULL.end() - FULL.start() + 1));
             let mut nuclei = Vec::with_capacity(n);
             let mut missing = 0;
-            for (class, count) in composition(effect.map(|(effect, dose)| (&effects[effect], dose)), n, &mut rng) {
+            for (class, count) in
+                composition(effect.map(|(effect, dose)| (&effects[effect], dose)), n, &mut rng)
+            {
                 missing += count - take(&by_class, class, count, &mut used, &mut nuclei, &mut rng);
             }
             take(&by_class, "Interphase", missing, &mut used, &mut nuclei, &mut rng);
-            wells.push(PlannedWell { position: (row, column), effect, nuclei });
+            wells.push(PlannedWell {
+                position: (row, column),
+                effect,
+                nuclei,
+            });
         }
     }
     wells
 }
 
 /// How many nuclei of each class a well of `n` gets: the effect's share first, the rest in the controls' mix, drawn at random.
-fn composition(effect: Option<(&Effect, usize)>, n: usize, rng: &mut ChaCha8Rng) -> BTreeMap<&'static str, usize> {
+fn composition(
+    effect: Option<(&Effect, usize)>,
+    n: usize,
+    rng: &mut ChaCha8Rng,
+) -> BTreeMap<&'static str, usize> {
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     let share = effect.map_or(0.0, |(effect, dose)| effect.share[dose]);
-    let brought = if share > 0.0 { (share * n as f64).ceil() as usize } else { 0 };
+    let brought = if share > 0.0 {
+        (share * n as f64).ceil() as usize
+    } else {
+        0
+    };
     if let Some((effect, _)) = effect
         && brought > 0
     {
@@ -148,7 +184,9 @@ fn composition(effect: Option<(&Effect, usize)>, n: usize, rng: &mut ChaCha8Rng)
             left -= share;
             left < 0.0
         });
-        *counts.entry(class.map_or("Interphase", |(class, _)| class)).or_default() += 1;
+        *counts
+            .entry(class.map_or("Interphase", |(class, _)| class))
+            .or_default() += 1;
     }
     counts
 }
@@ -162,8 +200,13 @@ fn take(
     well: &mut Vec<usize>,
     rng: &mut ChaCha8Rng,
 ) -> usize {
-    let mut candidates: Vec<usize> =
-        by_class.get(class).into_iter().flatten().copied().filter(|nucleus| !well.contains(nucleus)).collect();
+    let mut candidates: Vec<usize> = by_class
+        .get(class)
+        .into_iter()
+        .flatten()
+        .copied()
+        .filter(|nucleus| !well.contains(nucleus))
+        .collect();
     shuffle(&mut candidates, rng);
     candidates.sort_by_key(|&nucleus| used[nucleus]);
     candidates.truncate(count);
@@ -198,7 +241,10 @@ mod tests {
             ("Apoptosis", 60),
             ("ADCCM", 31),
         ];
-        counts.into_iter().flat_map(|(class, n)| std::iter::repeat_n(class, n)).collect()
+        counts
+            .into_iter()
+            .flat_map(|(class, n)| std::iter::repeat_n(class, n))
+            .collect()
     }
 
     #[test]
@@ -208,11 +254,20 @@ mod tests {
         assert_eq!(plan.iter().filter(|well| well.effect.is_none()).count(), 24);
         for well in &plan {
             assert!((12..=24).contains(&well.nuclei.len()), "{well:?}");
-            assert_eq!(well.nuclei.iter().collect::<BTreeSet<_>>().len(), well.nuclei.len(), "{well:?}");
+            assert_eq!(
+                well.nuclei.iter().collect::<BTreeSet<_>>().len(),
+                well.nuclei.len(),
+                "{well:?}"
+            );
         }
         for effect in 0..6 {
             for dose in 0..3 {
-                assert_eq!(plan.iter().filter(|well| well.effect == Some((effect, dose))).count(), REPLICATES);
+                assert_eq!(
+                    plan.iter()
+                        .filter(|well| well.effect == Some((effect, dose)))
+                        .count(),
+                    REPLICATES
+                );
             }
         }
     }
@@ -222,14 +277,22 @@ mod tests {
         let classes = classes();
         let plan = plan(&classes, "ADCCM", 0);
         let share = |well: &PlannedWell, class: &str| {
-            well.nuclei.iter().filter(|&&nucleus| classes[nucleus] == class).count() as f64 / well.nuclei.len() as f64
+            well.nuclei
+                .iter()
+                .filter(|&&nucleus| classes[nucleus] == class)
+                .count() as f64
+                / well.nuclei.len() as f64
         };
         for well in &plan {
             match well.effect {
                 Some((2, 2)) => assert!(share(well, "Prometaphase") >= 0.60),
                 Some((4, 2)) => assert!(share(well, "ADCCM") >= 0.90),
                 Some((4, _)) => assert!(share(well, "ADCCM") > 0.0),
-                _ => assert_eq!(share(well, "ADCCM"), 0.0, "untaught nuclei are in treatment E alone"),
+                _ => assert_eq!(
+                    share(well, "ADCCM"),
+                    0.0,
+                    "untaught nuclei are in treatment E alone"
+                ),
             }
         }
     }
@@ -240,9 +303,16 @@ mod tests {
         assert_eq!(plan(&classes, "ADCCM", 5), plan(&classes, "ADCCM", 5));
         assert_ne!(plan(&classes, "ADCCM", 5), plan(&classes, "ADCCM", 6));
         let mut used = vec![0_usize; classes.len()];
-        plan(&classes, "ADCCM", 5).iter().flat_map(|well| &well.nuclei).for_each(|&nucleus| used[nucleus] += 1);
+        plan(&classes, "ADCCM", 5)
+            .iter()
+            .flat_map(|well| &well.nuclei)
+            .for_each(|&nucleus| used[nucleus] += 1);
         let of = |class: &str| -> Vec<usize> {
-            used.iter().zip(&classes).filter(|(_, c)| **c == class).map(|(used, _)| *used).collect()
+            used.iter()
+                .zip(&classes)
+                .filter(|(_, c)| **c == class)
+                .map(|(used, _)| *used)
+                .collect()
         };
         let interphase = of("Interphase");
         let (least, most) = (interphase.iter().min().unwrap(), interphase.iter().max().unwrap());

@@ -31,7 +31,12 @@ pub(super) struct Field {
 /// Pixels inside an outline are the data set's own, turned by one of the eight symmetries and nothing else; the surroundings are
 /// shifted to the level of the field and fade into it. Large nuclei are placed first; one that finds no place is left out and missing
 /// from `placed`.
-pub(super) fn lay_out(nuclei: &[Nucleus], chosen: &[usize], background: &Background, rng: &mut ChaCha8Rng) -> Field {
+pub(super) fn lay_out(
+    nuclei: &[Nucleus],
+    chosen: &[usize],
+    background: &Background,
+    rng: &mut ChaCha8Rng,
+) -> Field {
     let mut canvas = background.field((FIELD_PX, FIELD_PX), rng);
     let mut map = Array2::<u32>::zeros((FIELD_PX, FIELD_PX));
     let mut order = chosen.to_vec();
@@ -43,7 +48,9 @@ pub(super) fn lay_out(nuclei: &[Nucleus], chosen: &[usize], background: &Backgro
         let shape: Vec<(usize, usize)> = positions()
             .filter(|&at| nuclei[nucleus].inside[turned(turn, at, CROP_PX)])
             .collect();
-        let Some(corner) = find_place(&map, &shape, rng) else { continue };
+        let Some(corner) = find_place(&map, &shape, rng) else {
+            continue;
+        };
         taken.push(nucleus);
         let number = taken.len() as u32;
         for &(row, col) in &shape {
@@ -60,7 +67,11 @@ pub(super) fn lay_out(nuclei: &[Nucleus], chosen: &[usize], background: &Backgro
         }
     }
     let pixels = canvas.mapv(|value| value.round().clamp(0.0, 255.0) as u8);
-    Field { pixels, labels, placed }
+    Field {
+        pixels,
+        labels,
+        placed,
+    }
 }
 
 fn positions() -> impl Iterator<Item = (usize, usize)> {
@@ -74,9 +85,11 @@ fn find_place(map: &Array2<u32>, shape: &[(usize, usize)], rng: &mut ChaCha8Rng)
     });
     (0..TRIES).find_map(|_| {
         let corner = (below(rng, FIELD_PX - CROP_PX), below(rng, FIELD_PX - CROP_PX));
-        let rows = (corner.0 + bounds.0).saturating_sub(APART_PX)..(corner.0 + bounds.2 + APART_PX + 1).min(FIELD_PX);
+        let rows = (corner.0 + bounds.0).saturating_sub(APART_PX)
+            ..(corner.0 + bounds.2 + APART_PX + 1).min(FIELD_PX);
         let is_free = rows.into_iter().all(|row| {
-            let cols = (corner.1 + bounds.1).saturating_sub(APART_PX)..(corner.1 + bounds.3 + APART_PX + 1).min(FIELD_PX);
+            let cols = (corner.1 + bounds.1).saturating_sub(APART_PX)
+                ..(corner.1 + bounds.3 + APART_PX + 1).min(FIELD_PX);
             cols.into_iter().all(|col| map[(row, col)] == 0)
         });
         is_free.then_some(corner)
@@ -90,7 +103,11 @@ fn blend(canvas: &mut Array2<f32>, nucleus: &Nucleus, turn: usize, corner: (usiz
         let opacity = nucleus.opacity[source];
         if opacity > 0.0 {
             let value = f32::from(nucleus.pixels[source]);
-            let value = if nucleus.inside[source] { value } else { value - nucleus.background + level };
+            let value = if nucleus.inside[source] {
+                value
+            } else {
+                value - nucleus.background + level
+            };
             let at = (corner.0 + row, corner.1 + col);
             canvas[at] = opacity * value + (1.0 - opacity) * canvas[at];
         }
@@ -104,7 +121,11 @@ mod tests {
 
     fn disc(radius: f32, value: u8) -> Nucleus {
         let pixels = Array2::from_shape_fn((CROP_PX, CROP_PX), |(row, col)| {
-            if (row as f32 - 31.5).hypot(col as f32 - 31.5) <= radius { value } else { 9 + ((row * 7 + col * 3) % 4) as u8 }
+            if (row as f32 - 31.5).hypot(col as f32 - 31.5) <= radius {
+                value
+            } else {
+                9 + ((row * 7 + col * 3) % 4) as u8
+            }
         });
         let found = outline(pixels.view()).unwrap();
         Nucleus {
@@ -119,11 +140,22 @@ mod tests {
 
     #[test]
     fn every_nucleus_is_placed_whole_and_its_pixels_are_its_own() {
-        let nuclei: Vec<Nucleus> = (0..24).map(|k| disc(7.0 + (k % 5) as f32, 100 + 5 * k as u8)).collect();
+        let nuclei: Vec<Nucleus> = (0..24)
+            .map(|k| disc(7.0 + (k % 5) as f32, 100 + 5 * k as u8))
+            .collect();
         let chosen: Vec<usize> = (0..24).collect();
         let mut background = Background::default();
-        nuclei.iter().for_each(|nucleus| background.add(nucleus.pixels.view()));
-        let lay = || lay_out(&nuclei, &chosen, &background, &mut uncertainty::stream(3, "test/field"));
+        nuclei
+            .iter()
+            .for_each(|nucleus| background.add(nucleus.pixels.view()));
+        let lay = || {
+            lay_out(
+                &nuclei,
+                &chosen,
+                &background,
+                &mut uncertainty::stream(3, "test/field"),
+            )
+        };
         let field = lay();
         assert_eq!(field.labels.n, 24);
         let mut placed = field.placed.clone();

@@ -20,8 +20,8 @@ use rayon::prelude::*;
 
 use self::design::PlannedWell;
 use self::field::{Field, lay_out};
-use self::source::Source;
 pub use self::source::Development;
+use self::source::Source;
 use super::outcome::{DemoOutcome, DemoParams};
 use super::real_plate::{write_if_other, write_lines};
 use crate::files::{make_folder, write_whole};
@@ -59,18 +59,38 @@ pub fn planted_for_development(
         return Err(EngineError::Option {
             option: "FOLD",
             value: development.fold.to_string(),
-            what: format!("the first member of {:?} has seen it; the members left out {folds:?}", development.bundle),
+            what: format!(
+                "the first member of {:?} has seen it; the members left out {folds:?}",
+                development.bundle
+            ),
         });
     }
     let params = DemoParams {
-        networks: NetworkParams { members: Some(blind), ..params.networks.clone() },
+        networks: NetworkParams {
+            members: Some(blind),
+            ..params.networks.clone()
+        },
         ..params.clone()
     };
-    run(&params, &Source::from_folder(development)?, &development.bundle, context)
+    run(
+        &params,
+        &Source::from_folder(development)?,
+        &development.bundle,
+        context,
+    )
 }
 
-fn run(params: &DemoParams, source: &Source, bundle: &str, context: &Context<'_>) -> Result<DemoOutcome, EngineError> {
-    let classes: Vec<&str> = source.nuclei.iter().map(|nucleus| nucleus.class.as_str()).collect();
+fn run(
+    params: &DemoParams,
+    source: &Source,
+    bundle: &str,
+    context: &Context<'_>,
+) -> Result<DemoOutcome, EngineError> {
+    let classes: Vec<&str> = source
+        .nuclei
+        .iter()
+        .map(|nucleus| nucleus.class.as_str())
+        .collect();
     let plan = design::plan(&classes, source.untaught, params.seed);
     let fields: Vec<Field> = plan
         .par_iter()
@@ -79,7 +99,11 @@ fn run(params: &DemoParams, source: &Source, bundle: &str, context: &Context<'_>
             lay_out(&source.nuclei, &well.nuclei, &source.background, &mut rng)
         })
         .collect();
-    let (plate, labels, map) = (params.out.join(PLATE), params.out.join("outlines"), params.out.join("platemap.csv"));
+    let (plate, labels, map) = (
+        params.out.join(PLATE),
+        params.out.join("outlines"),
+        params.out.join("platemap.csv"),
+    );
     write_plate(&plan, &fields, source, &plate, &labels, &map)?;
 
     let mut screening = ScreenParams::new(&plate, params.out.join("run"));
@@ -111,10 +135,19 @@ fn run(params: &DemoParams, source: &Source, bundle: &str, context: &Context<'_>
     ];
     let (text, checks) = truth::compare(&plan, &fields, source, &params.out.join("run"))?;
     lines.extend(text);
-    write_whole(&params.out.join("truth.csv"), truth::table(&plan, &fields, source).as_bytes())?;
+    write_whole(
+        &params.out.join("truth.csv"),
+        truth::table(&plan, &fields, source).as_bytes(),
+    )?;
     write_lines(&params.out.join("demo.txt"), CREDIT, &lines, &checks)?;
     let skipped_unasked = summary.skipped.len();
-    Ok(DemoOutcome { summary, lines, checks, credit: CREDIT.to_owned(), skipped_unasked })
+    Ok(DemoOutcome {
+        summary,
+        lines,
+        checks,
+        credit: CREDIT.to_owned(),
+        skipped_unasked,
+    })
 }
 
 /// Images, outlines and plate map, as any screen would have them.
@@ -132,14 +165,27 @@ fn write_plate(
     let mut text = String::from("well,role,treatment,dose,unit\n");
     for (well, field) in plan.iter().zip(fields) {
         let name = well.name();
-        write_if_other(&plate.join(format!("{PLATE}_{name}_s1_w1.png")), &encode_png_gray(field.pixels.view()))?;
+        write_if_other(
+            &plate.join(format!("{PLATE}_{name}_s1_w1.png")),
+            &encode_png_gray(field.pixels.view()),
+        )?;
         let outlines = labels.join(format!("{PLATE}_{name}_s1_t0.tif"));
-        write_labels(&outlines, &field.labels)
-            .map_err(|error| EngineError::unusable(&outlines, error.to_string(), "choose a folder that can be written with --out"))?;
+        write_labels(&outlines, &field.labels).map_err(|error| {
+            EngineError::unusable(
+                &outlines,
+                error.to_string(),
+                "choose a folder that can be written with --out",
+            )
+        })?;
         let _ = match well.effect {
             None => writeln!(text, "{name},negcon,control,,"),
             Some((effect, dose)) => {
-                writeln!(text, "{name},treatment,{},{},au", effects[effect].treatment, design::DOSES[dose])
+                writeln!(
+                    text,
+                    "{name},treatment,{},{},au",
+                    effects[effect].treatment,
+                    design::DOSES[dose]
+                )
             }
         };
     }

@@ -47,10 +47,13 @@ pub(super) struct Nucleus {
 /// The rule does not look at the class.
 pub(super) fn outline(pixels: ArrayView2<u8>) -> Option<Outline> {
     let smooth = binomial_blur(pixels);
-    let inner = smooth.indexed_iter().filter(|((row, col), _)| INNER.contains(row) && INNER.contains(col));
+    let inner = smooth
+        .indexed_iter()
+        .filter(|((row, col), _)| INNER.contains(row) && INNER.contains(col));
     let threshold = otsu(inner.map(|(_, &value)| value))? * OF_OTSU;
     let foreground = smooth.mapv(|value| value > threshold);
-    let near = distance_transform(foreground.mapv(|inside| !inside).view(), Beyond::Unknown).mapv(|d| d <= JOIN_PX);
+    let near =
+        distance_transform(foreground.mapv(|inside| !inside).view(), Beyond::Unknown).mapv(|d| d <= JOIN_PX);
     let groups = connected_components(near.view(), Connectivity::Eight);
     let mut pieces: Vec<(u32, Centre)> = (1..=groups.n).map(|label| (label, Centre::default())).collect();
     for ((row, col), &label) in groups.map.indexed_iter() {
@@ -76,14 +79,20 @@ pub(super) fn outline(pixels: ArrayView2<u8>) -> Option<Outline> {
     let mut inside = groups.map.mapv(|label| chosen.contains(&label));
     inside.zip_mut_with(&foreground, |inside, &foreground| *inside &= foreground);
     fill_holes(&mut inside);
-    let touches_edge = inside.indexed_iter().any(|((row, col), &inside)| inside && is_edge(row, col));
+    let touches_edge = inside
+        .indexed_iter()
+        .any(|((row, col), &inside)| inside && is_edge(row, col));
     let area = inside.iter().filter(|&&inside| inside).count();
     if off > MAX_OFF_CENTRE_PX || touches_edge || area < MIN_AREA_PX {
         return None;
     }
     let others = neighbors(&foreground, &inside, area);
     let (opacity, background) = surroundings(pixels, &foreground, &inside, &others);
-    Some(Outline { inside, opacity, background })
+    Some(Outline {
+        inside,
+        opacity,
+        background,
+    })
 }
 
 /// What [`outline`] finds.
@@ -113,7 +122,11 @@ impl Centre {
     }
 
     fn with(&self, other: &Self) -> Self {
-        Self { n: self.n + other.n, rows: self.rows + other.rows, cols: self.cols + other.cols }
+        Self {
+            n: self.n + other.n,
+            rows: self.rows + other.rows,
+            cols: self.cols + other.cols,
+        }
     }
 
     /// Distance of the mean position from the centre of the crop, in pixels.
@@ -152,19 +165,25 @@ fn surroundings(
     others: &Array2<bool>,
 ) -> (Array2<f32>, f32) {
     let distance_to = |mask: &Array2<bool>| distance_transform(mask.mapv(|is| !is).view(), Beyond::Unknown);
-    let (to_nucleus, to_others, to_foreground) = (distance_to(inside), distance_to(others), distance_to(foreground));
+    let (to_nucleus, to_others, to_foreground) =
+        (distance_to(inside), distance_to(others), distance_to(foreground));
     let opacity = Array2::from_shape_fn(inside.dim(), |at| {
         if inside[at] {
             return 1.0;
         }
         // Outermost pixels of the crop are faded too, so that its square never shows.
         let from_edge = at.0.min(at.1).min(CROP_PX - 1 - at.0).min(CROP_PX - 1 - at.1) as f32;
-        let room = (SURROUNDINGS_PX - to_nucleus[at]).min(to_others[at] - FROM_NEIGHBORS_PX).min(from_edge);
+        let room = (SURROUNDINGS_PX - to_nucleus[at])
+            .min(to_others[at] - FROM_NEIGHBORS_PX)
+            .min(from_edge);
         (room / FADE_PX).clamp(0.0, 1.0)
     });
     let far = |at: (usize, usize)| to_foreground[at] > FROM_NEIGHBORS_PX;
-    let background: Vec<f64> =
-        pixels.indexed_iter().filter(|(at, _)| far(*at)).map(|(_, &value)| f64::from(value)).collect();
+    let background: Vec<f64> = pixels
+        .indexed_iter()
+        .filter(|(at, _)| far(*at))
+        .map(|(_, &value)| f64::from(value))
+        .collect();
     (opacity, uncertainty::median(&background).unwrap_or(0.0) as f32)
 }
 
@@ -177,7 +196,9 @@ fn fill_holes(inside: &mut Array2<bool>) {
             open[label as usize] = true;
         }
     }
-    inside.zip_mut_with(&outside.map, |inside, &label| *inside |= label > 0 && !open[label as usize]);
+    inside.zip_mut_with(&outside.map, |inside, &label| {
+        *inside |= label > 0 && !open[label as usize]
+    });
 }
 
 /// Blur with the weights 1 4 6 4 1 in both directions (about one pixel of standard deviation), reflected at the edge.
@@ -212,7 +233,9 @@ mod tests {
 
     fn discs(discs: &[(f32, f32, f32, u8)]) -> Array2<u8> {
         Array2::from_shape_fn((CROP_PX, CROP_PX), |(row, col)| {
-            let hit = discs.iter().find(|(r, c, radius, _)| (row as f32 - r).hypot(col as f32 - c) <= *radius);
+            let hit = discs
+                .iter()
+                .find(|(r, c, radius, _)| (row as f32 - r).hypot(col as f32 - c) <= *radius);
             hit.map_or(10, |disc| disc.3)
         })
     }
@@ -222,9 +245,16 @@ mod tests {
         let found = outline(discs(&[(31.5, 31.5, 9.0, 150), (31.5, 54.0, 7.0, 150)]).view()).unwrap();
         assert!(found.inside[(31, 31)] && !found.inside[(31, 54)]);
         let area = found.inside.iter().filter(|&&inside| inside).count() as f32;
-        assert!((area / (std::f32::consts::PI * 81.0) - 1.0).abs() < 0.25, "{area}");
+        assert!(
+            (area / (std::f32::consts::PI * 81.0) - 1.0).abs() < 0.25,
+            "{area}"
+        );
         assert_eq!(found.opacity[(31, 31)], 1.0);
-        assert_eq!(found.opacity[(31, 54)], 0.0, "no pixel of the neighbour comes along");
+        assert_eq!(
+            found.opacity[(31, 54)],
+            0.0,
+            "no pixel of the neighbour comes along"
+        );
         assert!(found.opacity[(18, 31)] > 0.0, "the surroundings do");
         assert_eq!(found.background, 10.0);
     }

@@ -72,15 +72,23 @@ impl Source {
     pub(super) fn from_folder(development: &Development) -> Result<Self, EngineError> {
         let nuclei = development.data.join("mitocheck_nuclei");
         let splits = table(&development.data.join("splits/mitocheck_nuclei.csv"))?;
-        let folds: BTreeMap<&str, &str> =
-            splits.iter().filter_map(|row| Some((row.first()?.as_str(), row.get(4)?.as_str()))).collect();
+        let folds: BTreeMap<&str, &str> = splits
+            .iter()
+            .filter_map(|row| Some((row.first()?.as_str(), row.get(4)?.as_str())))
+            .collect();
         let licence = String::from_utf8_lossy(&read_whole(&nuclei.join("LICENSE.txt"))?).into_owned();
-        let about = format!("known and untaught classes from fold {} (development)", development.fold);
+        let about = format!(
+            "known and untaught classes from fold {} (development)",
+            development.fold
+        );
         let mut source = Self::empty(licence, about);
         let fold = development.fold.to_string();
         for row in table(&nuclei.join("index.csv"))? {
-            let [cell, file, class, role, ..] = row.as_slice() else { continue };
-            let whole = row.get(14).is_some_and(|width| width == "64") && row.get(15).is_some_and(|height| height == "64");
+            let [cell, file, class, role, ..] = row.as_slice() else {
+                continue;
+            };
+            let whole = row.get(14).is_some_and(|width| width == "64")
+                && row.get(15).is_some_and(|height| height == "64");
             let wanted = role == "known" || class == source.untaught;
             if whole && wanted && folds.get(cell.as_str()) == Some(&fold.as_str()) {
                 let path = nuclei.join(file);
@@ -92,13 +100,25 @@ impl Source {
 
     fn empty(licence: String, about: String) -> Self {
         let (nuclei, background) = (Vec::new(), Background::default());
-        Self { nuclei, background, untaught: UNTAUGHT, licence, looked_at: 0, about }
+        Self {
+            nuclei,
+            background,
+            untaught: UNTAUGHT,
+            licence,
+            looked_at: 0,
+            about,
+        }
     }
 
     /// Outlines one crop and keeps it if that worked; its background is used either way.
     fn add(&mut self, class: &str, cell: &str, png: &[u8], path: &Path) -> Result<(), EngineError> {
-        let pixels = decode_crop(png)
-            .map_err(|what| EngineError::unusable(path, what, "the data are damaged: get them, or the program, again"))?;
+        let pixels = decode_crop(png).map_err(|what| {
+            EngineError::unusable(
+                path,
+                what,
+                "the data are damaged: get them, or the program, again",
+            )
+        })?;
         self.looked_at += 1;
         self.background.add(pixels.view());
         if let Some(found) = outline(pixels.view()) {
@@ -117,11 +137,16 @@ impl Source {
     /// How many nuclei there are and how often each is used, in one sentence.
     pub(super) fn describe(&self, plan: &[PlannedWell]) -> String {
         let mut used = vec![0_usize; self.nuclei.len()];
-        plan.iter().flat_map(|well| &well.nuclei).for_each(|&nucleus| used[nucleus] += 1);
+        plan.iter()
+            .flat_map(|well| &well.nuclei)
+            .for_each(|&nucleus| used[nucleus] += 1);
         let different = used.iter().filter(|&&times| times > 0).count();
         let places: usize = used.iter().sum();
         let most_of = |untaught: bool| {
-            let of_kind = used.iter().zip(&self.nuclei).filter(|(_, nucleus)| (nucleus.class == self.untaught) == untaught);
+            let of_kind = used
+                .iter()
+                .zip(&self.nuclei)
+                .filter(|(_, nucleus)| (nucleus.class == self.untaught) == untaught);
             of_kind.map(|(&times, _)| times).max().unwrap_or(0)
         };
         format!(
@@ -142,22 +167,32 @@ impl Source {
 fn table(path: &Path) -> Result<Vec<Vec<String>>, EngineError> {
     let bytes = read_whole(path)?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let rows = reader.records().map(|record| record.map(|record| record.iter().map(str::to_owned).collect()));
-    rows.collect::<Result<_, _>>().map_err(|error| EngineError::unusable(path, error.to_string(), "get the data set again"))
+    let rows = reader
+        .records()
+        .map(|record| record.map(|record| record.iter().map(str::to_owned).collect()));
+    rows.collect::<Result<_, _>>()
+        .map_err(|error| EngineError::unusable(path, error.to_string(), "get the data set again"))
 }
 
 /// Decodes an 8-bit grey PNG of 64 × 64 pixels.
 fn decode_crop(bytes: &[u8]) -> Result<Array2<u8>, String> {
-    let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().map_err(|error| error.to_string())?;
+    let mut reader = png::Decoder::new(Cursor::new(bytes))
+        .read_info()
+        .map_err(|error| error.to_string())?;
     let mut pixels = vec![0; CROP_PX * CROP_PX];
     let info = reader.info();
     if (info.width, info.height) != (CROP_PX as u32, CROP_PX as u32)
         || info.color_type != png::ColorType::Grayscale
         || info.bit_depth != png::BitDepth::Eight
     {
-        return Err(format!("is {} x {} and {:?}, not 64 x 64 and 8-bit grey", info.width, info.height, info.color_type));
+        return Err(format!(
+            "is {} x {} and {:?}, not 64 x 64 and 8-bit grey",
+            info.width, info.height, info.color_type
+        ));
     }
-    reader.next_frame(&mut pixels).map_err(|error| error.to_string())?;
+    reader
+        .next_frame(&mut pixels)
+        .map_err(|error| error.to_string())?;
     Array2::from_shape_vec((CROP_PX, CROP_PX), pixels).map_err(|error| error.to_string())
 }
 
@@ -168,13 +203,34 @@ mod tests {
     #[test]
     fn the_pack_gives_enough_outlined_nuclei_of_every_class_that_is_planted() {
         let source = Source::embedded().unwrap();
-        let n = |class: &str| source.nuclei.iter().filter(|nucleus| nucleus.class == class).count();
+        let n = |class: &str| {
+            source
+                .nuclei
+                .iter()
+                .filter(|nucleus| nucleus.class == class)
+                .count()
+        };
         // A well of 24 needs 15 Prometaphase (60 %), 10 Polylobed (40 %), 23 untaught (92 %) and up to 24 Interphase at once.
-        for (class, least) in [("Interphase", 50), ("Prometaphase", 40), ("Polylobed", 20), ("Apoptosis", 30), ("Elongated", 20)] {
+        for (class, least) in [
+            ("Interphase", 50),
+            ("Prometaphase", 40),
+            ("Polylobed", 20),
+            ("Apoptosis", 30),
+            ("Elongated", 20),
+        ] {
             assert!(n(class) >= least, "{class}: {}", n(class));
         }
-        assert!(n(source.untaught) >= 24, "{}: {}", source.untaught, n(source.untaught));
-        assert!(source.background.len() > 200, "{} background patches", source.background.len());
+        assert!(
+            n(source.untaught) >= 24,
+            "{}: {}",
+            source.untaught,
+            n(source.untaught)
+        );
+        assert!(
+            source.background.len() > 200,
+            "{} background patches",
+            source.background.len()
+        );
         assert!(source.nuclei.iter().all(|nucleus| nucleus.class != "OutOfFocus"));
     }
 }

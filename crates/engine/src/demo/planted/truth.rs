@@ -29,17 +29,17 @@ struct Test {
     effect: Option<f64>,
     lower: Option<f64>,
     upper: Option<f64>,
-    q: Option<f64>,
     call: String,
 }
 
-/// What is known about a treatment at a dose.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Truth {
-    /// Mean over its wells of the share of its class, less the mean over control wells.
-    difference: f64,
-    /// Mean over its wells of the share of its class.
-    share: f64,
+impl Test {
+    /// Effect with its interval.
+    fn interval(&self) -> String {
+        match (self.effect, self.lower, self.upper) {
+            (Some(effect), Some(lower), Some(upper)) => format!("{effect:+.2} [{lower:+.2}, {upper:+.2}]"),
+            _ => "not estimable".to_owned(),
+        }
+    }
 }
 
 /// `truth.csv`: one row a well and class.
@@ -57,11 +57,62 @@ pub(super) fn table(plan: &[PlannedWell], fields: &[Field], source: &Source) -> 
             by_class.entry(&nucleus.class).or_default().push(&nucleus.id);
         }
         for (class, cells) in by_class {
-            let role = if class == source.untaught { "untaught" } else { "known" };
-            let _ = writeln!(text, "{},{treatment},{dose},{class},{role},{},{}", well.name(), cells.len(), cells.join(";"));
+            let role = if class == source.untaught {
+                "untaught"
+            } else {
+                "known"
+            };
+            let _ = writeln!(
+                text,
+                "{},{treatment},{dose},{class},{role},{},{}",
+                well.name(),
+                cells.len(),
+                cells.join(";")
+            );
         }
     }
     text
+}
+
+/// The arrangement, asked for shares.
+struct Arrangement<'a> {
+    plan: &'a [PlannedWell],
+    fields: &'a [Field],
+    source: &'a Source,
+}
+
+impl Arrangement<'_> {
+    /// Wells of a treatment, at one dose or at all.
+    fn wells_of(&self, effect: usize, dose: Option<usize>) -> Vec<usize> {
+        let is_wanted = |(e, d): (usize, usize)| e == effect && dose.is_none_or(|dose| dose == d);
+        (0..self.plan.len())
+            .filter(|&well| self.plan[well].effect.is_some_and(is_wanted))
+            .collect()
+    }
+
+    fn control_wells(&self) -> Vec<usize> {
+        (0..self.plan.len())
+            .filter(|&well| self.plan[well].effect.is_none())
+            .collect()
+    }
+
+    /// Mean over wells of the share of a class.
+    fn mean_share(&self, wells: &[usize], class: &str) -> f64 {
+        let share = |&well: &usize| {
+            let placed = &self.fields[well].placed;
+            let of_class = placed
+                .iter()
+                .filter(|&&nucleus| self.source.nuclei[nucleus].class == class);
+            of_class.count() as f64 / placed.len().max(1) as f64
+        };
+        mean(&wells.iter().map(share).collect::<Vec<_>>())
+    }
+
+    /// Median over wells of a value; `None` where a well has none.
+    fn median(&self, of: &BTreeMap<String, f64>, wells: &[usize]) -> Option<f64> {
+        let values = wells.iter().map(|&well| of.get(&self.plan[well].name()).copied());
+        uncertainty::median(&values.collect::<Option<Vec<f64>>>()?)
+    }
 }
 
 /// The lines of text and the checks.
@@ -74,117 +125,150 @@ pub(super) fn compare(
     run: &Path,
 ) -> Result<(Vec<String>, Vec<Check>), EngineError> {
     let tests = read_tests(&run.join("tests.csv"))?;
-    let known = well_means(&run.join("objects.parquet"), "Metadata_Novelty_P_Known")?;
-    let controls = well_means(&run.join("objects.parquet"), "Metadata_Novelty_P_Controls")?;
+    let p_values = well_means(&run.join("objects.parquet"))?;
+    let arrangement = Arrangement { plan, fields, source };
     let effects = effects(source.untaught);
-    let share = |well: usize, class: &str| {
-        let placed = &fields[well].placed;
-        placed.iter().filter(|&&nucleus| source.nuclei[nucleus].class == class).count() as f64 / placed.len().max(1) as f64
-    };
-    let wells_of = |effect: usize, dose: Option<usize>| -> Vec<usize> {
-        (0..plan.len())
-            .filter(|&well| plan[well].effect.is_some_and(|(e, d)| e == effect && dose.is_none_or(|dose| dose == d)))
-            .collect()
-    };
-    let control_wells: Vec<usize> = (0..plan.len()).filter(|&well| plan[well].effect.is_none()).collect();
-    let truth = |effect: usize, dose: usize| -> Truth {
-        let class = effects[effect].class;
-        let mean_share = |wells: &[usize]| mean(&wells.iter().map(|&well| share(well, class)).collect::<Vec<_>>());
-        let on = mean_share(&wells_of(effect, Some(dose)));
-        Truth { difference: on - mean_share(&control_wells), share: on }
-    };
-    let median_p = |of: &BTreeMap<String, f64>, wells: &[usize]| -> Option<f64> {
-        let values: Option<Vec<f64>> = wells.iter().map(|&well| of.get(&plan[well].name()).copied()).collect();
-        uncertainty::median(&values?)
+    let p_of = |wells: &[usize]| {
+        let text = |of| {
+            arrangement
+                .median(of, wells)
+                .map_or("-".to_owned(), |p| format!("{p:.2}"))
+        };
+        let [known, controls, both] = p_values.each_ref().map(text);
+        format!("{known:>5} {controls:>8} {both:>5}")
     };
 
     let mut lines = vec![
-        "Share of the class that each treatment brings, as the difference from the control wells: estimate [90 % interval], truth.".to_owned(),
-        "p: median over wells of the wells' mean p against the taught classes and against the controls.".to_owned(),
+        "Share of the class that each treatment brings, less the share in the control wells: estimate [90 % interval] and truth;".to_owned(),
+        "for the class that was never taught, the share that looks unlike the taught classes. Calls: class shift; new, that is".to_owned(),
+        "unlike the taught classes. p: median over wells of the wells' mean p: unlike the taught classes, the controls, both.".to_owned(),
+        format!(
+            "  {:<9} {:>4}  {:<13} {:<22} {:>6}  {:<7} {:<7} {:>5} {:>8} {:>5}",
+            "treatment", "dose", "class", "estimate [interval]", "truth", "shift", "new", "known", "controls", "both"
+        ),
     ];
-    lines.push(format!(
-        "  {:<9} {:>5}  {:<14} {:<24} {:>6}  {:<8} {:<13} {:>7} {:>10}",
-        "treatment", "dose", "class", "estimate [interval]", "truth", "class", "novelty", "p known", "p controls"
-    ));
-    let (mut within, mut intervals) = (0, 0);
+    let (mut within, mut intervals) = (0_u32, 0_u32);
     for (e, effect) in effects.iter().enumerate() {
         for (d, dose) in DOSES.iter().enumerate() {
-            let truth = truth(e, d);
-            let is_untaught = effect.class == source.untaught;
-            let found = |kind: &str, about: &str| find(&tests, effect, *dose, kind, about);
-            // A class that was never taught has no share of its own: what can be seen of it is the share that looks new.
-            let novelty = found("novelty", "both").or_else(|| found("novelty", "known"));
-            let estimate = if is_untaught { novelty } else { found("class fraction", effect.class) };
-            if let Some((lower, upper)) = estimate.and_then(|test| test.lower.zip(test.upper))
-                && !is_untaught
-            {
-                intervals += 1;
-                within += usize::from((lower..=upper).contains(&truth.difference));
-            }
-            let text = estimate.map_or("not estimable".to_owned(), |test| match (test.effect, test.lower, test.upper) {
-                (Some(effect), Some(lower), Some(upper)) => format!("{effect:+.2} [{lower:+.2}, {upper:+.2}]"),
-                _ => "not estimable".to_owned(),
-            });
-            let p = |of: &BTreeMap<String, f64>| {
-                median_p(of, &wells_of(e, Some(d))).map_or("-".to_owned(), |p| format!("{p:.2}"))
-            };
+            let wells = arrangement.wells_of(e, Some(d));
+            let share = arrangement.mean_share(&wells, effect.class);
+            let difference = share - arrangement.mean_share(&arrangement.control_wells(), effect.class);
+            let is_new = find(&tests, effect, *dose, "novelty", "known");
             let call = |test: Option<&Test>| test.map_or("-".to_owned(), |test| test.call.clone());
-            let class = if is_untaught { "new" } else { effect.class };
+            // A class that was never taught has no share of its own: what can be seen of it is the share that looks new.
+            let (class, estimate, truth, shift) = if effect.class == source.untaught {
+                ("(untaught)", is_new, share, "-".to_owned())
+            } else {
+                let estimate = find(&tests, effect, *dose, "class fraction", effect.class);
+                if let Some((lower, upper)) = estimate.and_then(|test| test.lower.zip(test.upper)) {
+                    intervals += 1;
+                    within += u32::from((lower..=upper).contains(&difference));
+                }
+                (effect.class, estimate, difference, call(estimate))
+            };
             lines.push(format!(
-                "  {:<9} {dose:>5}  {class:<14} {text:<24} {:>+6.2}  {:<8} {:<13} {:>7} {:>10}",
+                "  {:<9} {dose:>4}  {class:<13} {:<22} {truth:>+6.2}  {shift:<7} {:<7} {}",
                 effect.treatment,
-                if is_untaught { truth.share } else { truth.difference },
-                if is_untaught { "-".to_owned() } else { call(estimate) },
-                call(novelty),
-                p(&known),
-                p(&controls),
+                estimate.map_or("not estimable".to_owned(), Test::interval),
+                call(is_new),
+                p_of(&wells),
             ));
         }
     }
-    lines.push(format!("  control {:>42} {:>34}", "", {
-        let p = |of: &BTreeMap<String, f64>| median_p(of, &control_wells).map_or("-".to_owned(), |p| format!("{p:.2}"));
-        format!("{:>7} {:>10}", p(&known), p(&controls))
-    }));
-    for effect in &effects {
-        lines.push(format!("  {}: {}", effect.treatment, effect.about));
-    }
+    lines.push(format!(
+        "  {:<76} {}",
+        "control",
+        p_of(&arrangement.control_wells())
+    ));
+    lines.extend(
+        effects
+            .iter()
+            .map(|effect| format!("  {}: {}", effect.treatment, effect.about)),
+    );
     lines.push(format!(
         "  {within} of {intervals} intervals of known classes hold the truth (90 % are meant to; wells share nuclei)"
     ));
 
-    let by_treatment: Vec<(&str, Option<f64>)> =
-        effects.iter().enumerate().map(|(e, effect)| (effect.treatment, median_p(&known, &wells_of(e, None)))).collect();
-    let checks = checks(&tests, &effects, &by_treatment, (intervals > 0).then(|| within as f64 / intervals as f64));
+    let by_treatment = |of: &BTreeMap<String, f64>| -> Vec<(&str, Option<f64>)> {
+        let median = |e: usize| arrangement.median(of, &arrangement.wells_of(e, None));
+        effects
+            .iter()
+            .enumerate()
+            .map(|(e, effect)| (effect.treatment, median(e)))
+            .collect()
+    };
+    let [known, _, both] = &p_values;
+    let mut checks = vec![
+        lowest_p("the taught classes", &by_treatment(known)),
+        lowest_p("the taught classes and the controls", &by_treatment(both)),
+    ];
+    checks.extend(calls(&tests, &effects));
+    let share = (intervals > 0).then(|| f64::from(within) / f64::from(intervals));
+    checks.push(Check::at_least(
+        "share of the intervals of known classes that hold the truth",
+        share,
+        INTERVALS_THAT_HOLD,
+    ));
     Ok((lines, checks))
 }
 
-/// What had to come out.
-fn checks(tests: &[Test], effects: &[Effect], p_known: &[(&str, Option<f64>)], intervals: Option<f64>) -> Vec<Check> {
-    let of_untaught = p_known.iter().find(|(treatment, _)| *treatment == UNTAUGHT).and_then(|(_, p)| *p);
-    let others: Option<Vec<f64>> =
-        p_known.iter().filter(|(treatment, _)| *treatment != UNTAUGHT).map(|(_, p)| *p).collect();
+/// The treatment with the untaught class must have the lowest median well mean p.
+fn lowest_p(against: &str, p: &[(&str, Option<f64>)]) -> Check {
+    let of_untaught = p
+        .iter()
+        .find(|(treatment, _)| *treatment == UNTAUGHT)
+        .and_then(|(_, p)| *p);
+    let others: Option<Vec<f64>> = p
+        .iter()
+        .filter(|(treatment, _)| *treatment != UNTAUGHT)
+        .map(|(_, p)| *p)
+        .collect();
     let lowest_other = others.and_then(|p| p.into_iter().reduce(f64::min));
-    let gap = lowest_other.zip(of_untaught).map(|(other, untaught)| other - untaught);
+    let gap = lowest_other
+        .zip(of_untaught)
+        .map(|(other, untaught)| other - untaught);
+    Check {
+        what: format!(
+            "treatment {UNTAUGHT} (untaught class): median well mean p against {against}, below the next treatment by"
+        ),
+        found: gap,
+        expected: "above 0".to_owned(),
+        holds: gap.is_some_and(|gap| gap > 0.0),
+    }
+}
+
+/// The strong shift of known classes must be called a shift and not new, the untaught class new.
+fn calls(tests: &[Test], effects: &[Effect]) -> Vec<Check> {
     let top = DOSES[DOSES.len() - 1];
-    let shift = effects.iter().find(|effect| effect.treatment == STRONG_SHIFT);
-    let call_is_hit = |kind: &str, about: &str| {
-        let test = shift.and_then(|effect| find(tests, effect, top, kind, about));
-        test.map(|test| if test.call == "hit" { 1.0 } else { 0.0 })
+    let is_hit = |treatment: &str, kind: &str, about: Option<&str>| {
+        let effect = effects.iter().find(|effect| effect.treatment == treatment)?;
+        let test = find(tests, effect, top, kind, about.unwrap_or(effect.class))?;
+        Some(if test.call == "hit" { 1.0 } else { 0.0 })
     };
-    let as_class = shift.and_then(|effect| call_is_hit("class fraction", effect.class));
-    let as_new = call_is_hit("novelty", "both").or_else(|| call_is_hit("novelty", "known"));
+    let called = |treatment: &str, what: &str| {
+        format!("treatment {treatment} at its top dose is called {what} (1 = yes)")
+    };
     vec![
-        Check {
-            what: format!(
-                "treatment {UNTAUGHT} (untaught class) has the lowest median well mean p against the taught classes; distance to the next"
-            ),
-            found: gap,
-            expected: "above 0".to_owned(),
-            holds: gap.is_some_and(|gap| gap > 0.0),
-        },
-        Check::at_least(format!("treatment {STRONG_SHIFT} at its top dose is called a class shift (1 = yes)"), as_class, 1.0),
-        Check::at_most(format!("treatment {STRONG_SHIFT} at its top dose is called new (1 = yes)"), as_new, 0.0),
-        Check::at_least("share of the intervals of known classes that hold the truth", intervals, INTERVALS_THAT_HOLD),
+        Check::at_least(
+            called(STRONG_SHIFT, "a class shift"),
+            is_hit(STRONG_SHIFT, "class fraction", None),
+            1.0,
+        ),
+        Check::at_most(
+            called(STRONG_SHIFT, "unlike the taught classes"),
+            is_hit(STRONG_SHIFT, "novelty", Some("known")),
+            0.0,
+        ),
+        Check::at_most(
+            called(STRONG_SHIFT, "new by both references"),
+            is_hit(STRONG_SHIFT, "novelty", Some("both")),
+            0.0,
+        ),
+        Check::at_least(
+            called(UNTAUGHT, "unlike the taught classes"),
+            is_hit(UNTAUGHT, "novelty", Some("known")),
+            1.0,
+        ),
     ]
 }
 
@@ -198,17 +282,33 @@ fn find<'a>(tests: &'a [Test], effect: &Effect, dose: f64, kind: &str, about: &s
 }
 
 fn read_tests(path: &Path) -> Result<Vec<Test>, EngineError> {
-    let unusable = |what: String| EngineError::unusable(path, what, "run the demonstration again with --force");
+    let unusable =
+        |what: String| EngineError::unusable(path, what, "run the demonstration again with --force");
     let bytes = read_whole(path)?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let header = reader.headers().map_err(|error| unusable(error.to_string()))?.clone();
+    let header = reader
+        .headers()
+        .map_err(|error| unusable(error.to_string()))?
+        .clone();
     let position = |name: &str| {
-        header.iter().position(|cell| cell == name).ok_or_else(|| unusable(format!("has no column {name:?}")))
+        header
+            .iter()
+            .position(|cell| cell == name)
+            .ok_or_else(|| unusable(format!("has no column {name:?}")))
     };
-    let [treatment, dose, kind, about, effect, lower, upper, q, call] =
-        ["Treatment", "Dose", "Kind", "About", "Effect", "Effect_Lower", "Effect_Upper", "Q", "Call"].map(position);
+    let [treatment, dose, kind, about, effect, lower, upper, call] = [
+        "Treatment",
+        "Dose",
+        "Kind",
+        "About",
+        "Effect",
+        "Effect_Lower",
+        "Effect_Upper",
+        "Call",
+    ]
+    .map(position);
     let (treatment, dose, kind, about) = (treatment?, dose?, kind?, about?);
-    let (effect, lower, upper, q, call) = (effect?, lower?, upper?, q?, call?);
+    let (effect, lower, upper, call) = (effect?, lower?, upper?, call?);
     reader
         .records()
         .map(|record| {
@@ -223,66 +323,103 @@ fn read_tests(path: &Path) -> Result<Vec<Test>, EngineError> {
                 effect: number(effect),
                 lower: number(lower),
                 upper: number(upper),
-                q: number(q),
                 call: text(call),
             })
         })
         .collect()
 }
 
-/// Mean of a p-value over the cells of each well; wells without one are missing.
-fn well_means(path: &Path, column: &str) -> Result<BTreeMap<String, f64>, EngineError> {
-    let unusable = |what: String| EngineError::unusable(path, what, "run the demonstration again with --force");
+/// Mean p of the cells of each well: against the taught classes, against the controls, and the larger of the two.
+/// Wells without a p-value are missing.
+fn well_means(path: &Path) -> Result<[BTreeMap<String, f64>; 3], EngineError> {
+    let unusable =
+        |what: String| EngineError::unusable(path, what, "run the demonstration again with --force");
     let table = profile::read_parquet(path).map_err(|error| unusable(error.to_string()))?;
     let wells = texts(&table, "Metadata_Well").map_err(unusable)?;
-    let p = numbers(&table, column).map_err(unusable)?;
-    let mut by_well: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for (well, p) in wells.into_iter().zip(p) {
-        by_well.entry(well).or_default().extend(p);
-    }
-    Ok(by_well.into_iter().filter(|(_, p)| !p.is_empty()).map(|(well, p)| (well, mean(&p))).collect())
+    let known = numbers(&table, "Metadata_Novelty_P_Known").map_err(unusable)?;
+    let controls = numbers(&table, "Metadata_Novelty_P_Controls").map_err(unusable)?;
+    let both: Vec<Option<f64>> = known
+        .iter()
+        .zip(&controls)
+        .map(|(k, c)| Some(k.as_ref()?.max(*c.as_ref()?)))
+        .collect();
+    Ok([known, controls, both].map(|p| {
+        let mut by_well: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for (well, p) in wells.iter().zip(p) {
+            by_well.entry(well).or_default().extend(p);
+        }
+        by_well
+            .into_iter()
+            .filter(|(_, p)| !p.is_empty())
+            .map(|(well, p)| (well.to_owned(), mean(&p)))
+            .collect()
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn test(kind: &str, about: &str, call: &str) -> Test {
+    fn test(treatment: &str, kind: &str, about: &str, call: &str) -> Test {
         Test {
-            treatment: STRONG_SHIFT.to_owned(),
+            treatment: treatment.to_owned(),
             dose: Some(10.0),
             kind: kind.to_owned(),
             about: about.to_owned(),
             effect: Some(0.5),
             lower: Some(0.4),
             upper: Some(0.6),
-            q: Some(0.01),
             call: call.to_owned(),
         }
     }
 
-    fn holds(tests: &[Test], p: &[(&str, Option<f64>)]) -> Vec<bool> {
-        checks(tests, &effects("ADCCM"), p, Some(0.9)).iter().map(|check| check.holds).collect()
+    #[test]
+    fn an_untaught_class_that_is_overlooked_fails() {
+        let holds = |of_e| lowest_p("x", &[("A", Some(0.5)), ("C", Some(0.3)), ("E", of_e)]).holds;
+        assert!(holds(Some(0.2)));
+        assert!(!holds(Some(0.4)) && !holds(Some(0.3)) && !holds(None));
+        assert!(
+            !lowest_p("x", &[("A", None), ("E", Some(0.1))]).holds,
+            "a treatment without a p-value proves nothing"
+        );
     }
 
     #[test]
-    fn a_class_shift_called_new_and_an_untaught_class_overlooked_fail() {
-        let right = [test("class fraction", "Prometaphase", "hit"), test("novelty", "both", "no hit")];
-        let p = [("A", Some(0.5)), ("C", Some(0.45)), ("E", Some(0.2))];
-        assert_eq!(holds(&right, &p), [true, true, true, true]);
-        let wrong = [test("class fraction", "Prometaphase", "no hit"), test("novelty", "both", "hit")];
-        assert_eq!(holds(&wrong, &[("A", Some(0.5)), ("C", Some(0.1)), ("E", Some(0.2))]), [false, false, false, true]);
-        assert_eq!(holds(&[], &[("A", None), ("E", Some(0.2))]), [false, false, false, true], "nothing found holds nothing");
+    fn a_class_shift_called_new_and_an_untaught_class_called_known_fail() {
+        let calls_of = |shift: &str, shift_new: &str, untaught_new: &str| -> Vec<bool> {
+            let tests = [
+                test(STRONG_SHIFT, "class fraction", "Prometaphase", shift),
+                test(STRONG_SHIFT, "novelty", "known", shift_new),
+                test(STRONG_SHIFT, "novelty", "both", shift_new),
+                test(UNTAUGHT, "novelty", "known", untaught_new),
+            ];
+            calls(&tests, &effects("ADCCM"))
+                .iter()
+                .map(|check| check.holds)
+                .collect()
+        };
+        assert_eq!(calls_of("hit", "no hit", "hit"), [true, true, true, true]);
+        assert_eq!(
+            calls_of("no hit", "hit", "not estimable"),
+            [false, false, false, false]
+        );
+        assert!(
+            calls(&[], &effects("ADCCM")).iter().all(|check| !check.holds),
+            "nothing found holds nothing"
+        );
     }
 
     #[test]
     fn tests_are_read_by_the_names_of_their_columns() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tests.csv");
-        let text = "Kind,Treatment,Dose,About,Effect,Effect_Lower,Effect_Upper,Q,Call\nnovelty,C,10,both,0.1,,0.2,0.03,hit\n";
+        let text = "Kind,Treatment,Dose,About,Effect,Effect_Lower,Effect_Upper,Call\nnovelty,C,10,both,0.1,,0.2,hit\n";
         std::fs::write(&path, text).unwrap();
         let tests = read_tests(&path).unwrap();
-        assert_eq!((tests[0].effect, tests[0].lower, tests[0].call.as_str()), (Some(0.1), None, "hit"));
+        assert_eq!(
+            (tests[0].effect, tests[0].lower, tests[0].call.as_str()),
+            (Some(0.1), None, "hit")
+        );
         assert!(find(&tests, &effects("ADCCM")[2], 10.0, "novelty", "both").is_some());
         std::fs::write(&path, "Kind,Treatment\n").unwrap();
         assert!(read_tests(&path).unwrap_err().to_string().contains("\"Dose\""));
