@@ -2,10 +2,10 @@
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_formatter};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
 use crate::page::Page;
-use crate::text::clean;
+use crate::text::without_controls;
 use crate::{ReportData, ReportError};
 
 const TEMPLATES: [(&str, &str); 5] = [
@@ -38,18 +38,12 @@ pub fn render(data: &ReportData) -> Result<String, ReportError> {
             .lstrip_blocks(true)
             .build()?,
     );
-    // Text is cleaned before it is escaped; what is marked as safe was made by this room and goes out as it is.
-    environment.set_formatter(|out, state, value| match value.as_str() {
-        Some(text) if !value.is_safe() => {
-            escape_formatter(out, state, &Value::from(clean(text).into_owned()))
-        }
-        _ => escape_formatter(out, state, value),
-    });
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
     let style = Value::from_safe_string(STYLE.to_owned());
-    Ok(environment
-        .get_template("report.html")?
-        .render(context! { page => Value::from(Serde(page)), style })?)
+    let context = context! { page => Value::from(Serde(page)), style };
+    Ok(without_controls(
+        environment.get_template("report.html")?.render(context)?,
+    ))
 }

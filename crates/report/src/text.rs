@@ -2,23 +2,33 @@
 
 use std::borrow::Cow;
 
-/// Replaces characters that no page should carry by U+FFFD: control characters (HTML forbids them; a line break would
-/// also break the figures' one-element-a-line form) and the marks that reverse the direction of text.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    let forbidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
-    };
-    if text.contains(forbidden) {
-        let replaced = text.chars().map(|c| match c {
-            '\n' | '\t' | '\r' => ' ',
-            c if forbidden(c) => '\u{fffd}',
-            c => c,
-        });
-        Cow::Owned(replaced.collect())
+/// Whether no page should carry a character: controls (HTML forbids them) and marks that reverse the direction of text.
+fn is_forbidden(c: char) -> bool {
+    let is_control = c.is_control() && !matches!(c, '\n' | '\t');
+    is_control || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Puts U+FFFD in the place of forbidden characters: the last step of a page.
+pub(crate) fn without_controls(page: String) -> String {
+    if page.contains(is_forbidden) {
+        page.replace(is_forbidden, "\u{fffd}")
     } else {
-        Cow::Borrowed(text)
+        page
     }
+}
+
+/// One line of text for a figure: forbidden characters as U+FFFD, line breaks as spaces, because a figure is written
+/// one element a line.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| is_forbidden(c) || matches!(c, '\n' | '\t')) {
+        return Cow::Borrowed(text);
+    }
+    let replaced = text.chars().map(|c| match c {
+        '\n' | '\t' | '\r' => ' ',
+        c if is_forbidden(c) => '\u{fffd}',
+        c => c,
+    });
+    Cow::Owned(replaced.collect())
 }
 
 /// Escapes text for HTML and SVG, in elements and in quoted attributes.
@@ -42,7 +52,9 @@ pub(crate) fn escape_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if matches!(c, '<' | '>' | '&') || is_forbidden(c) => {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)))
+            }
             c => out.push(c),
         }
     }
@@ -64,8 +76,12 @@ mod tests {
 
     #[test]
     fn control_characters_and_direction_marks_are_replaced() {
-        assert_eq!(clean("a\0b\u{202e}c\nd"), "a\u{fffd}b\u{fffd}c d");
-        assert!(matches!(clean("ärmlich 1′ <b>"), Cow::Borrowed(_)));
+        assert_eq!(one_line("a\0b\u{202e}c\nd"), "a\u{fffd}b\u{fffd}c d");
+        assert!(matches!(one_line("ärmlich 1′ <b>"), Cow::Borrowed(_)));
+        assert_eq!(
+            without_controls("a\0b\u{202e}c\nd".into()),
+            "a\u{fffd}b\u{fffd}c\nd"
+        );
     }
 
     #[test]

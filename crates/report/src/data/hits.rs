@@ -7,7 +7,7 @@ use super::{Estimable, Estimate, Picture, Scale};
 pub struct HitTable {
     /// Ranked rows, best first. The page opens with [`HitTable::shown`] of them and folds the rest.
     pub rows: Vec<HitRow>,
-    /// Rows shown unfolded; 0 means the default of 8.
+    /// Rows shown unfolded; 0 means the default of 6.
     pub shown: usize,
     /// How many treatments (or wells) were tested.
     pub tested: u32,

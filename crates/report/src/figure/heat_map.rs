@@ -134,7 +134,7 @@ pub(crate) fn heat_map(
                 let share = (f64::from(part) + 0.5) / f64::from(PARTS);
                 let x = left + width * f64::from(part) / f64::from(PARTS);
                 let ink = color(map.palette, share).0;
-                canvas.rect((x, top), (width / f64::from(PARTS) + 0.1, 9.0), ink, None);
+                canvas.rect((x, top), (width / f64::from(PARTS) + 0.5, 9.0), ink, None);
             }
             let y = top + 18.0;
             let middle = (domain.low + domain.high) / 2.0;

@@ -197,7 +197,13 @@ pub(crate) fn plate_map(plate: &PlateView) -> Result<String, ReportError> {
                 Some(&describe(well)),
             );
             if let Some(text) = label(well, grid.side) {
-                let size = if text.chars().count() == 1 { 13.0 } else { 8.0 };
+                let is_sign = matches!(well.role, WellRole::Negcon | WellRole::Poscon);
+                let size = match text.chars().count() {
+                    _ if is_sign => 13.0,
+                    _ if grid.side > 40.0 => 10.0,
+                    5.. => 7.2,
+                    _ => 8.0,
+                };
                 canvas.text(
                     (x + grid.side / 2.0, y + grid.side / 2.0),
                     &text,

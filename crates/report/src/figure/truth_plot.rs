@@ -87,7 +87,13 @@ pub(crate) fn truth_plot(quantity: &str, rows: &[&PlantedRow]) -> Result<String,
                 Some(&format!("truth {}", scaled(row.truth, scale))),
             );
             let Estimable::Value(estimate) = &row.estimate else {
-                canvas.text((left + 4.0, y), "not estimable", Align::Left, 10.0, "tm");
+                // On the side where the truth is not.
+                let (x, align) = if axis.at(row.truth) < width / 2.0 + 40.0 {
+                    (width - 14.0, Align::Right)
+                } else {
+                    (left + 4.0, Align::Left)
+                };
+                canvas.text((x, y), "not estimable", align, 10.0, "tm");
                 continue;
             };
             let mut title = format!("{}: {}", row.treatment, scaled(estimate.value, scale));

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Rows of the hit table that are not folded unless the data say otherwise: about a screen.
-const ROWS_SHOWN: usize = 8;
+const ROWS_SHOWN: usize = 6;
 
 #[derive(Serialize)]
 pub(crate) struct HitsView {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{PictureView, picture, safe};
 use crate::figure::{HeatDomain, heat_map, plate_map, row_name, well_name};
 use crate::number::{DASH, scaled};
-use crate::{HeatMap, Montage, PlateView, ReportError};
+use crate::{HeatMap, Montage, Picture, PlateView, ReportError, WellRole};
 
 /// Wells up to which the values of the heat maps are also given as a table; larger plates have `wells.csv`.
 const WELLS_IN_TABLE: usize = 384;
@@ -53,7 +53,13 @@ struct MontageView {
 #[derive(Serialize)]
 struct MontageRow {
     name: String,
-    cells: Vec<Option<PictureView>>,
+    cells: Vec<Option<MontageCellView>>,
+}
+
+#[derive(Serialize)]
+struct MontageCellView {
+    class: &'static str,
+    picture: PictureView,
 }
 
 /// Checks and draws all plates.
@@ -174,12 +180,14 @@ fn montage_view(plate: &PlateView, montage: &Montage) -> Result<MontageView, Rep
         let mut cells = Vec::with_capacity(columns.len());
         for column in &columns {
             let what = || format!("the montage of {}, well {}", plate.name, well_name(row, *column));
-            cells.push(
-                places
-                    .get(&(row, *column))
-                    .map(|found| picture(found, what))
-                    .transpose()?,
-            );
+            let view = |found: &&Picture| {
+                let class = class(plate, row, *column);
+                Ok::<_, ReportError>(MontageCellView {
+                    class,
+                    picture: picture(found, what)?,
+                })
+            };
+            cells.push(places.get(&(row, *column)).map(view).transpose()?);
         }
         views.push(MontageRow {
             name: row_name(row),
@@ -191,4 +199,18 @@ fn montage_view(plate: &PlateView, montage: &Montage) -> Result<MontageView, Rep
         columns: columns.into_iter().map(|column| column + 1).collect(),
         rows: views,
     })
+}
+
+/// How a well's place in the montage is marked: controls before hits.
+fn class(plate: &PlateView, row: u32, column: u32) -> &'static str {
+    match plate
+        .wells
+        .iter()
+        .find(|well| (well.row, well.column) == (row, column))
+    {
+        Some(well) if well.role == WellRole::Negcon => "m-negcon",
+        Some(well) if well.role == WellRole::Poscon => "m-poscon",
+        Some(well) if well.is_hit => "m-hit",
+        _ => "",
+    }
 }
