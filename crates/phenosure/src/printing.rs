@@ -215,3 +215,53 @@ pub fn training(console: &Console, outcome: &engine::train::TrainOutcome) {
         json(console, outcome);
     }
 }
+
+/// Figures of an evaluation, a line each, to stdout: they are the command's result.
+pub fn figures(console: &Console, report: &impl serde::Serialize) {
+    if console.wants_json() {
+        json(console, report);
+        return;
+    }
+    let mut lines = Vec::new();
+    figure_lines("", &serde_json::to_value(report).unwrap_or_default(), &mut lines);
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let text: String = lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect();
+    console.out(&text);
+}
+
+/// Puts a JSON value into lines of name and value; a figure with its interval is one line.
+fn figure_lines(name: &str, value: &serde_json::Value, lines: &mut Vec<(String, String)>) {
+    use serde_json::Value;
+    let number = |value: &Value| match value.as_f64() {
+        Some(number) if value.is_f64() => format!("{number:.4}"),
+        Some(_) => value.to_string(),
+        None => "not estimable".to_owned(),
+    };
+    let below = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name} {part}") };
+    match value {
+        Value::Object(fields) if fields.contains_key("value") && fields.contains_key("lower") => {
+            let interval = match (&fields["lower"], &fields["upper"]) {
+                (Value::Null, _) | (_, Value::Null) => String::new(),
+                (lower, upper) => format!(" [{}, {}]", number(lower), number(upper)),
+            };
+            let n = fields.get("n").map_or(String::new(), |n| format!(" (n {n})"));
+            lines.push((name.to_owned(), format!("{}{interval}{n}", number(&fields["value"]))));
+        }
+        Value::Object(fields) => {
+            // A list of things with names reads best with the name in front.
+            for (field, value) in fields {
+                figure_lines(&below(&field.replace('_', " ")), value, lines);
+            }
+        }
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                let own = ["name", "class", "kind"].iter().find_map(|key| value.get(key)?.as_str());
+                let part = own.map_or_else(|| (index + 1).to_string(), str::to_owned);
+                figure_lines(&below(&part), value, lines);
+            }
+        }
+        Value::String(text) => lines.push((name.to_owned(), text.clone())),
+        Value::Bool(truth) => lines.push((name.to_owned(), truth.to_string())),
+        other => lines.push((name.to_owned(), number(other))),
+    }
+}

@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use engine::ExitCode;
+use engine::evaluate::{EvaluateParams, evaluate_classify, evaluate_segment};
 use engine::train::{TrainParams, train_classify, train_segment};
 
-use crate::arguments::{Evaluate, Train, TrainArguments, TrainTask};
+use crate::arguments::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArguments, TrainTask};
 use crate::console::Console;
 use crate::printing;
 
@@ -38,6 +39,25 @@ fn params(arguments: &TrainArguments) -> Result<TrainParams> {
 
 /// Evaluates a bundle.
 pub fn evaluate(evaluate: &Evaluate, console: &Console) -> Result<ExitCode> {
-    let _ = (evaluate, console);
-    anyhow::bail!("evaluate is not wired yet")
+    match &evaluate.task {
+        EvaluateTask::Segment(arguments) => {
+            printing::figures(console, &evaluate_segment(&test_params(arguments)?, &console.context())?);
+        }
+        EvaluateTask::Classify(arguments) => {
+            printing::figures(console, &evaluate_classify(&test_params(arguments)?, &console.context())?);
+        }
+    }
+    Ok(ExitCode::Done)
+}
+
+fn test_params(arguments: &EvaluateArguments) -> Result<EvaluateParams> {
+    Ok(EvaluateParams {
+        data: arguments.data.clone(),
+        bundle: arguments.bundle.clone(),
+        splits: arguments.splits.clone(),
+        fold: arguments.fold,
+        out: arguments.out.clone(),
+        networks: arguments.networks.settings().network_params()?,
+        seed: arguments.seed,
+    })
 }

@@ -28,16 +28,34 @@ pub(super) struct Cells {
 
 impl Cells {
     pub(super) fn new(objects: &DataFrame, sites: &[(SiteRecord, PathBuf)]) -> Self {
-        let word = |name: &str| texts(objects, name).into_iter().map(Option::unwrap_or_default).collect::<Vec<String>>();
+        let word = |name: &str| {
+            texts(objects, name)
+                .into_iter()
+                .map(Option::unwrap_or_default)
+                .collect::<Vec<String>>()
+        };
         let (plate, well) = (word("Metadata_Plate"), word("Metadata_Well"));
         let index: BTreeMap<(&str, &str, i32, i32), usize> = sites
             .iter()
             .enumerate()
-            .map(|(index, (r, _))| ((r.plate.as_str(), r.well.as_str(), r.site_number, r.timepoint), index))
+            .map(|(index, (r, _))| {
+                (
+                    (r.plate.as_str(), r.well.as_str(), r.site_number, r.timepoint),
+                    index,
+                )
+            })
             .collect();
-        let whole = |name: &str| numbers(objects, name).into_iter().map(|v| v.map_or(0, |v| v as i32)).collect::<Vec<i32>>();
-        let (site, time, number) =
-            (whole("Metadata_Site"), whole("Metadata_Timepoint"), numbers(objects, "Metadata_ObjectNumber"));
+        let whole = |name: &str| {
+            numbers(objects, name)
+                .into_iter()
+                .map(|v| v.map_or(0, |v| v as i32))
+                .collect::<Vec<i32>>()
+        };
+        let (site, time, number) = (
+            whole("Metadata_Site"),
+            whole("Metadata_Timepoint"),
+            numbers(objects, "Metadata_ObjectNumber"),
+        );
         let crop_of = |row: usize| {
             let site = *index.get(&(plate[row].as_str(), well[row].as_str(), site[row], time[row]))?;
             let object = number[row]? as u32;
@@ -70,10 +88,15 @@ impl Cells {
     /// extreme. Without scores, an even sample.
     pub(super) fn typical(&self, rows: &[usize], n: usize) -> Vec<usize> {
         let scores: Vec<f64> = rows.iter().filter_map(|&row| self.score[row]).collect();
-        let mut pictured: Vec<usize> = rows.iter().copied().filter(|&row| self.crop[row].is_some()).collect();
+        let mut pictured: Vec<usize> = rows
+            .iter()
+            .copied()
+            .filter(|&row| self.crop[row].is_some())
+            .collect();
         match uncertainty::median(&scores) {
             Some(median) => {
-                let distance = |row: usize| self.score[row].map_or(f64::INFINITY, |score| (score - median).abs());
+                let distance =
+                    |row: usize| self.score[row].map_or(f64::INFINITY, |score| (score - median).abs());
                 pictured.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)).then(a.cmp(&b)));
                 pictured.truncate(n);
                 pictured

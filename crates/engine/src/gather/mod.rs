@@ -21,8 +21,8 @@ use plate::{PlateMap, PlateScan, Site, Well};
 use polars::prelude::*;
 use profile::Gathered;
 
-pub(crate) use self::sets::with_sets;
 use self::run_file::{Counts, FORMAT, Inputs, NamedDigest, RunFile, read_run_file};
+pub(crate) use self::sets::with_sets;
 use self::wells::{Excluded, map_params, profile_params, read_excluded, wells_of};
 use crate::config::Settings;
 use crate::files::{read_whole, write_whole};
@@ -51,10 +51,15 @@ pub struct GatherRequest {
 ///
 /// Errors: run.json is damaged.
 pub fn earlier_settings(run: &Path) -> Result<Settings, EngineError> {
-    let Some(file) = read_run_file(run)? else { return Ok(Settings::default()) };
+    let Some(file) = read_run_file(run)? else {
+        return Ok(Settings::default());
+    };
     let copy = run.join(PLATE_MAP_FILE);
     let plate_map = (file.inputs.plate_map.is_some() && copy.is_file()).then_some(copy);
-    Ok(Settings { plate_map, ..file.statistics })
+    Ok(Settings {
+        plate_map,
+        ..file.statistics
+    })
 }
 
 /// All that the second stage works from.
@@ -78,7 +83,10 @@ pub fn gather(request: &GatherRequest, context: &Context) -> Result<RunSummary, 
     let (map, map_bytes) = match &params.plate_map {
         Some(path) => {
             let bytes = read_whole(path)?;
-            (Some(PlateMap::parse(&bytes, path, &map_params(params))?), Some((path, bytes)))
+            (
+                Some(PlateMap::parse(&bytes, path, &map_params(params))?),
+                Some((path, bytes)),
+            )
         }
         None => (None, None),
     };
@@ -91,10 +99,18 @@ pub fn gather(request: &GatherRequest, context: &Context) -> Result<RunSummary, 
     warnings.extend(warnings::of_sites(&collected.sites));
     warnings.extend(warnings::of_excluded(&collected.scan, &excluded));
 
-    let wells = wells_of(&collected.scan, map.as_ref(), &excluded, &skipped_counts(&collected.skipped));
+    let wells = wells_of(
+        &collected.scan,
+        map.as_ref(),
+        &excluded,
+        &skipped_counts(&collected.skipped),
+    );
     context.progress.begin("tables", 3);
-    let kept: Vec<&(SiteRecord, PathBuf)> =
-        collected.sites.iter().filter(|(record, _)| !excludes(&excluded, record)).collect();
+    let kept: Vec<&(SiteRecord, PathBuf)> = collected
+        .sites
+        .iter()
+        .filter(|(record, _)| !excludes(&excluded, record))
+        .collect();
     let objects = read_objects(&kept)?;
     let objects = with_sets(objects, params.set_coverage).map_err(|source| table_error("objects", source))?;
     let quality = quality_table(&kept).map_err(|source| table_error("site quality", source))?;
@@ -117,11 +133,21 @@ pub fn gather(request: &GatherRequest, context: &Context) -> Result<RunSummary, 
     let plate_map = match &map_bytes {
         Some((path, bytes)) => {
             let copy = out.join(PLATE_MAP_FILE);
-            if path.as_path() != copy {
+            let is_copy = path.as_path() == copy;
+            if !is_copy {
                 write_whole(&copy, bytes)?;
             }
-            let name = file_name(path);
-            Some(NamedDigest { name, blake3: blake3::hash(bytes).to_hex().to_string() })
+            // A map that was taken from the run keeps the name it was first given under.
+            let earlier = if is_copy {
+                read_run_file(out)?.and_then(|run| run.inputs.plate_map)
+            } else {
+                None
+            };
+            let name = earlier.map_or_else(|| file_name(path), |map| map.name);
+            Some(NamedDigest {
+                name,
+                blake3: blake3::hash(bytes).to_hex().to_string(),
+            })
         }
         None => None,
     };
@@ -174,7 +200,11 @@ pub(crate) fn collect(runs: &[PathBuf]) -> Result<Collected, EngineError> {
     let mut skipped: BTreeMap<String, SkippedSite> = BTreeMap::new();
     let (mut scan_warnings, mut expected) = (BTreeSet::new(), 0);
     for run in runs {
-        let FoundSites { stages, finished, skipped: left_out } = read_run(run)?;
+        let FoundSites {
+            stages,
+            finished,
+            skipped: left_out,
+        } = read_run(run)?;
         for stage in stages {
             scan_warnings.extend(stage.warnings.iter().cloned());
             expected = expected.max(stage.sites);
@@ -184,7 +214,10 @@ pub(crate) fn collect(runs: &[PathBuf]) -> Result<Collected, EngineError> {
                     if !differences.is_empty() {
                         return Err(EngineError::unusable(
                             run,
-                            format!("made with other arguments than {folder:?} ({})", differences.join("; ")),
+                            format!(
+                                "made with other arguments than {folder:?} ({})",
+                                differences.join("; ")
+                            ),
                             "gather only parts of one run",
                         ));
                     }
@@ -207,25 +240,45 @@ pub(crate) fn collect(runs: &[PathBuf]) -> Result<Collected, EngineError> {
         skipped.extend(left_out.into_iter().map(|site| (site.site.clone(), site)));
     }
     let Some((stage, folder)) = first else {
-        return Err(EngineError::unusable("", "no run was named", "name the --out folder of `phenosure screen`"));
+        return Err(EngineError::unusable(
+            "",
+            "no run was named",
+            "name the --out folder of `phenosure screen`",
+        ));
     };
     // What one part could not read another may have read later.
     skipped.retain(|site, _| !sites.contains_key(site));
     if sites.is_empty() {
-        let first = skipped.values().next().map_or_else(|| "no site is finished".to_owned(), |site| site.reason.clone());
-        return Err(EngineError::AllSkipped { path: folder.to_owned(), sites: skipped.len(), first });
+        let first = skipped
+            .values()
+            .next()
+            .map_or_else(|| "no site is finished".to_owned(), |site| site.reason.clone());
+        return Err(EngineError::AllSkipped {
+            path: folder.to_owned(),
+            sites: skipped.len(),
+            first,
+        });
     }
     let mut warnings: Vec<String> = scan_warnings.into_iter().collect();
     let known = sites.len() + skipped.len();
     if known < expected {
-        warnings.push(format!("{} of the run's {expected} sites are not done yet: these tables are of the others", expected - known));
+        warnings.push(format!(
+            "{} of the run's {expected} sites are not done yet: these tables are of the others",
+            expected - known
+        ));
     }
     let scan = scan_of(&stage, &sites, &skipped)?;
     let mut sites: Vec<(SiteRecord, PathBuf)> = sites.into_values().collect();
     sites.sort_by_key(|(record, _)| place(record));
     let mut skipped: Vec<SkippedSite> = skipped.into_values().collect();
     skipped.sort();
-    Ok(Collected { stage, scan, sites, skipped, warnings })
+    Ok(Collected {
+        stage,
+        scan,
+        sites,
+        skipped,
+        warnings,
+    })
 }
 
 /// The well of a record; records are written by this program, so a name that is no well sorts last and is caught later.
@@ -234,7 +287,12 @@ fn well_of(name: &str) -> Option<Well> {
 }
 
 fn place(record: &SiteRecord) -> (String, Option<Well>, i32, i32) {
-    (record.plate.clone(), well_of(&record.well), record.site_number, record.timepoint)
+    (
+        record.plate.clone(),
+        well_of(&record.well),
+        record.site_number,
+        record.timepoint,
+    )
 }
 
 /// What a scan of the plate would say, from the sites' files.
@@ -244,22 +302,52 @@ fn scan_of(
     skipped: &BTreeMap<String, SkippedSite>,
 ) -> Result<PlateScan, EngineError> {
     let site = |id: &str, plate: &str, well: &str, number: i32, timepoint: i32| {
-        let well = well_of(well)
-            .ok_or_else(|| EngineError::unusable(id, format!("{well:?} is not a well"), "run `phenosure screen` again"))?;
-        Ok::<Site, EngineError>(Site { plate: plate.to_owned(), well, site: number, timepoint, channels: BTreeMap::new() })
+        let well = well_of(well).ok_or_else(|| {
+            EngineError::unusable(
+                id,
+                format!("{well:?} is not a well"),
+                "run `phenosure screen` again",
+            )
+        })?;
+        Ok::<Site, EngineError>(Site {
+            plate: plate.to_owned(),
+            well,
+            site: number,
+            timepoint,
+            channels: BTreeMap::new(),
+        })
     };
     let mut found = Vec::new();
     for (id, (record, _)) in sites {
-        found.push(site(id, &record.plate, &record.well, record.site_number, record.timepoint)?);
+        found.push(site(
+            id,
+            &record.plate,
+            &record.well,
+            record.site_number,
+            record.timepoint,
+        )?);
     }
     for (index, (id, left_out)) in skipped.iter().enumerate() {
         // Numbers of skipped sites matter to nobody here; they only must not fall together.
-        found.push(site(id, &left_out.plate, &left_out.well, i32::MAX - index as i32, 0)?);
+        found.push(site(
+            id,
+            &left_out.plate,
+            &left_out.well,
+            i32::MAX - index as i32,
+            0,
+        )?);
     }
-    found.sort_by(|a, b| (&a.plate, a.well, a.site, a.timepoint).cmp(&(&b.plate, b.well, b.site, b.timepoint)));
+    found.sort_by(|a, b| {
+        (&a.plate, a.well, a.site, a.timepoint).cmp(&(&b.plate, b.well, b.site, b.timepoint))
+    });
     Ok(PlateScan {
         layout: stage.settings.layout.clone(),
-        channels: stage.settings.channels.iter().map(|(_, found)| found.clone()).collect(),
+        channels: stage
+            .settings
+            .channels
+            .iter()
+            .map(|(_, found)| found.clone())
+            .collect(),
         sites: found,
         ..PlateScan::default()
     })
@@ -300,12 +388,17 @@ fn read_objects(sites: &[&(SiteRecord, PathBuf)]) -> Result<DataFrame, EngineErr
         let path = table_path(folder, &record.site);
         let bytes = read_whole(&path)?;
         if record.table != blake3::hash(&bytes).to_hex().as_str() {
-            return Err(EngineError::unusable(&path, "damaged or changed", "run `phenosure screen` again with the same arguments"));
+            return Err(EngineError::unusable(
+                &path,
+                "damaged or changed",
+                "run `phenosure screen` again with the same arguments",
+            ));
         }
         let table = profile::read_parquet(&path)?;
         match &mut all {
             Some(all) => {
-                all.vstack_mut(&table).map_err(|source| table_error("objects", source))?;
+                all.vstack_mut(&table)
+                    .map_err(|source| table_error("objects", source))?;
             }
             None => all = Some(table),
         }
@@ -319,7 +412,10 @@ fn read_objects(sites: &[&(SiteRecord, PathBuf)]) -> Result<DataFrame, EngineErr
 fn quality_table(sites: &[&(SiteRecord, PathBuf)]) -> PolarsResult<DataFrame> {
     let records: Vec<&SiteRecord> = sites.iter().map(|(record, _)| record).collect();
     let text = |name: &str, of: &dyn Fn(&SiteRecord) -> String| {
-        Column::new(name.into(), records.iter().map(|record| of(record)).collect::<Vec<_>>())
+        Column::new(
+            name.into(),
+            records.iter().map(|record| of(record)).collect::<Vec<_>>(),
+        )
     };
     fn nuclei(record: &SiteRecord) -> &ChannelRecord {
         &record.channels[record.nuclei]
@@ -327,14 +423,32 @@ fn quality_table(sites: &[&(SiteRecord, PathBuf)]) -> PolarsResult<DataFrame> {
     let columns = vec![
         text("Metadata_Plate", &|record| record.plate.clone()),
         text("Metadata_Well", &|record| record.well.clone()),
-        Column::new("Metadata_Site".into(), records.iter().map(|r| r.site_number).collect::<Vec<_>>()),
-        Column::new("Metadata_Timepoint".into(), records.iter().map(|r| r.timepoint).collect::<Vec<_>>()),
-        Column::new("Quality_Focus".into(), records.iter().map(|r| nuclei(r).focus).collect::<Vec<_>>()),
+        Column::new(
+            "Metadata_Site".into(),
+            records.iter().map(|r| r.site_number).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "Metadata_Timepoint".into(),
+            records.iter().map(|r| r.timepoint).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "Quality_Focus".into(),
+            records.iter().map(|r| nuclei(r).focus).collect::<Vec<_>>(),
+        ),
         Column::new(
             "Quality_SaturatedShare".into(),
-            records.iter().map(|r| Some(nuclei(r).saturated_share)).collect::<Vec<_>>(),
+            records
+                .iter()
+                .map(|r| Some(nuclei(r).saturated_share))
+                .collect::<Vec<_>>(),
         ),
-        Column::new("Quality_Background".into(), records.iter().map(|r| Some(nuclei(r).background)).collect::<Vec<_>>()),
+        Column::new(
+            "Quality_Background".into(),
+            records
+                .iter()
+                .map(|r| Some(nuclei(r).background))
+                .collect::<Vec<_>>(),
+        ),
     ];
     DataFrame::new(records.len(), columns)
 }
@@ -381,7 +495,9 @@ fn sites_digest(sites: &[(SiteRecord, PathBuf)]) -> String {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 fn excluded_names(excluded: &Excluded) -> Vec<String> {
@@ -414,7 +530,6 @@ fn statistics_settings(params: &GatherParams) -> Settings {
         ),
         clusters: params.clusters,
         seed: Some(params.seed),
-        report: Some(params.report),
         ..Settings::default()
     }
 }
@@ -430,8 +545,13 @@ fn summary(out: &Path, run: &RunFile, gathered: &Gathered, report: Option<PathBu
         wells: run.counts.wells,
         verdict: Some(gathered.verdict.sentence.clone()),
         usable: Some(gathered.verdict.usable),
-        classes_fit: (!gathered.verdict.gate.is_empty())
-            .then(|| gathered.verdict.gate.iter().all(|gate| gate.outcome == profile::GateOutcome::Fits)),
+        classes_fit: (!gathered.verdict.gate.is_empty()).then(|| {
+            gathered
+                .verdict
+                .gate
+                .iter()
+                .all(|gate| gate.outcome == profile::GateOutcome::Fits)
+        }),
         not_estimable: run.not_estimable.clone(),
         hits: report_data::hit_lines(gathered),
         warnings: run.warnings.clone(),

@@ -17,23 +17,37 @@ const FEATURES: usize = 3;
 pub(super) fn galleries(material: &Material) -> Vec<Gallery> {
     let cells = &material.cells;
     let is_control: std::collections::BTreeSet<usize> = material.control_rows.iter().copied().collect();
-    let pictured: Vec<usize> = (0..cells.len()).filter(|&row| cells.crop[row].is_some()).collect();
+    let pictured: Vec<usize> = (0..cells.len())
+        .filter(|&row| cells.crop[row].is_some())
+        .collect();
     let mut galleries = Vec::new();
     let most = |score: &[Option<f64>], rows: &[usize]| {
         let mut scored: Vec<(f64, usize)> = rows.iter().filter_map(|&row| Some((score[row]?, row))).collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        scored.into_iter().take(CELLS).map(|(_, row)| row).collect::<Vec<usize>>()
+        scored
+            .into_iter()
+            .take(CELLS)
+            .map(|(_, row)| row)
+            .collect::<Vec<usize>>()
     };
     let outside: Vec<usize> = pictured
         .iter()
         .copied()
-        .filter(|row| !is_control.contains(row) && cells.kind[*row].as_deref().is_none_or(|kind| !kind.starts_with("artefact")))
+        .filter(|row| {
+            !is_control.contains(row)
+                && cells.kind[*row]
+                    .as_deref()
+                    .is_none_or(|kind| !kind.starts_with("artefact"))
+        })
         .collect();
     let novel = most(&cells.score, &outside);
     if !novel.is_empty() {
         let line = |row: usize| {
             let p = |name: &str, p: Option<f64>| p.map(|p| format!("{name} {p:.3}"));
-            p("p", cells.p_controls[row]).into_iter().chain(p("p known", cells.p_known[row])).collect()
+            p("p", cells.p_controls[row])
+                .into_iter()
+                .chain(p("p known", cells.p_known[row]))
+                .collect()
         };
         let explanation = "Cells outside control wells with the largest distance from their plate's negative controls, artefacts left out. \
                            Being shown here is no call."
@@ -43,13 +57,23 @@ pub(super) fn galleries(material: &Material) -> Vec<Gallery> {
     if material.classes_fit() {
         let uncertain = most(&cells.total, &pictured);
         let line = |row: usize| {
-            let class = cells.class[row].as_ref().zip(cells.confidence[row]).map(|(class, p)| format!("{class} {:.0} %", 100.0 * p));
+            let class = cells.class[row]
+                .as_ref()
+                .zip(cells.confidence[row])
+                .map(|(class, p)| format!("{class} {:.0} %", 100.0 * p));
             let set = (!cells.set[row].is_empty()).then(|| format!("{{{}}}", cells.set[row].join(", ")));
             class.into_iter().chain(set).collect()
         };
         if !uncertain.is_empty() {
-            let explanation = "Cells whose class the networks are least sure of (largest total entropy).".to_owned();
-            galleries.push(gallery(material, "Least certain cells", explanation, &uncertain, &line));
+            let explanation =
+                "Cells whose class the networks are least sure of (largest total entropy).".to_owned();
+            galleries.push(gallery(
+                material,
+                "Least certain cells",
+                explanation,
+                &uncertain,
+                &line,
+            ));
         }
     }
     galleries
@@ -70,21 +94,40 @@ fn gallery(
             lines: lines(row),
         })
     };
-    let controls: Vec<usize> = material.control_rows.iter().copied().filter(|&row| cells.crop[row].is_some()).collect();
-    let plate = material.collected.scan.plates().first().map(|plate| (*plate).to_owned()).unwrap_or_default();
+    let controls: Vec<usize> = material
+        .control_rows
+        .iter()
+        .copied()
+        .filter(|&row| cells.crop[row].is_some())
+        .collect();
+    let plate = material
+        .collected
+        .scan
+        .plates()
+        .first()
+        .map(|plate| (*plate).to_owned())
+        .unwrap_or_default();
     Gallery {
         title: title.to_owned(),
         explanation,
         contrast: material.album.contrast_in_words(&plate, false),
         cells: rows.iter().filter_map(|&row| picture(row)).collect(),
-        control_cells: evenly(&controls, CONTROLS).into_iter().filter_map(picture).collect(),
+        control_cells: evenly(&controls, CONTROLS)
+            .into_iter()
+            .filter_map(picture)
+            .collect(),
     }
 }
 
 pub(super) fn scatter(material: &Material) -> Estimable<Scatter> {
     let found = &material.gathered.scatter;
     if found.points.is_empty() {
-        let note = material.gathered.verdict.notes.iter().find(|note| note.starts_with("Clusters"));
+        let note = material
+            .gathered
+            .verdict
+            .notes
+            .iter()
+            .find(|note| note.starts_with("Clusters"));
         let reason = note.map_or("too few cells", String::as_str);
         return Estimable::NotEstimable(reason.trim_end_matches('.').to_owned());
     }
@@ -94,7 +137,13 @@ pub(super) fn scatter(material: &Material) -> Estimable<Scatter> {
         cluster: Some(point.cluster),
         is_flagged: point.flagged,
     };
-    let axis = |number: usize| format!("PC {} ({:.0} % of variance)", number + 1, 100.0 * found.explained[number]);
+    let axis = |number: usize| {
+        format!(
+            "PC {} ({:.0} % of variance)",
+            number + 1,
+            100.0 * found.explained[number]
+        )
+    };
     Estimable::Value(Scatter {
         x_label: axis(0),
         y_label: axis(1),
@@ -106,14 +155,25 @@ pub(super) fn scatter(material: &Material) -> Estimable<Scatter> {
 
 fn clusters(material: &Material) -> Vec<ScatterCluster> {
     let table = &material.gathered.clusters;
-    let (kind, id, size) = (texts(table, "Kind"), numbers(table, "Cluster"), numbers(table, "Size"));
+    let (kind, id, size) = (
+        texts(table, "Kind"),
+        numbers(table, "Cluster"),
+        numbers(table, "Size"),
+    );
     let (wells, medoid) = (numbers(table, "Wells_N"), numbers(table, "Medoid_Row"));
-    let (features, z) = (text_lists(table, "Defining_Features"), number_lists(table, "Defining_Z"));
+    let (features, z) = (
+        text_lists(table, "Defining_Features"),
+        number_lists(table, "Defining_Z"),
+    );
     let plates = texts(table, "Plates");
     let of_controls = cluster_of_controls(material);
     let describe = |row: usize| {
-        let parts: Vec<String> =
-            features[row].iter().zip(&z[row]).take(FEATURES).map(|(name, z)| format!("{name} {z:+.1}")).collect();
+        let parts: Vec<String> = features[row]
+            .iter()
+            .zip(&z[row])
+            .take(FEATURES)
+            .map(|(name, z)| format!("{name} {z:+.1}"))
+            .collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     };
     let cluster = |row: usize| {
@@ -125,12 +185,17 @@ fn clusters(material: &Material) -> Vec<ScatterCluster> {
             share_controls: (!material.control_rows.is_empty() && cells > 0.0)
                 .then(|| f64::from(of_controls.get(&number).copied().unwrap_or(0)) / cells),
             wells: wells[row].unwrap_or(0.0) as u32,
-            plates: plates[row].as_deref().map_or(1, |plates| plates.split('+').count() as u32),
+            plates: plates[row]
+                .as_deref()
+                .map_or(1, |plates| plates.split('+').count() as u32),
             description: describe(row),
             medoid: picture,
         })
     };
-    (0..table.height()).filter(|&row| kind[row].as_deref() == Some("cluster")).filter_map(cluster).collect()
+    (0..table.height())
+        .filter(|&row| kind[row].as_deref() == Some("cluster"))
+        .filter_map(cluster)
+        .collect()
 }
 
 /// Control cells of each cluster.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use profile::Role;
 use report::{
-    CandidatePhenotype, Candidates, DefiningFeature, DosePanel, DosePoint, Effect, Estimable, Estimate, HitRow, HitTable, Picture,
-    Scale,
+    CandidatePhenotype, Candidates, DefiningFeature, DosePanel, DosePoint, Effect, Estimable, Estimate,
+    HitRow, HitTable, Picture, Scale,
 };
 
 use super::columns::{number_lists, numbers, text_lists, texts};
@@ -37,22 +37,39 @@ pub(super) fn hit_table(material: &Material) -> HitTable {
     let params = material.params;
     let text = |name: &str| texts(hits, name);
     let number = |name: &str| numbers(hits, name);
-    let (treatment, unit, call, effect_name) = (text("Treatment"), text("Unit"), text("Call"), text("Effect_Name"));
+    let (treatment, unit, call, effect_name) =
+        (text("Treatment"), text("Unit"), text("Call"), text("Effect_Name"));
     let (flags, wells, reason, shift) = (text("Flags"), text("Wells"), text("Reason"), text("Class_Shift"));
-    let (dose, effect, lower, upper) =
-        (number("Dose"), number("Effect"), number("Effect_Lower"), number("Effect_Upper"));
-    let (p, q, agree, replicates) = (number("P"), number("Q"), number("Replicates_Agree"), number("Replicates"));
+    let (dose, effect, lower, upper) = (
+        number("Dose"),
+        number("Effect"),
+        number("Effect_Lower"),
+        number("Effect_Upper"),
+    );
+    let (p, q, agree, replicates) = (
+        number("P"),
+        number("Q"),
+        number("Replicates_Agree"),
+        number("Replicates"),
+    );
     let (cells, ratio) = (number("Cells"), number("Count_Ratio"));
     let control_pictures = pictures(material, &material.control_rows, PICTURES);
     let is_hit = |row: usize| {
-        !matches!(call[row].as_deref().unwrap_or_default(), "no hit" | "no count hit" | "ranking only" | "not estimable" | "")
+        !matches!(
+            call[row].as_deref().unwrap_or_default(),
+            "no hit" | "no count hit" | "ranking only" | "not estimable" | ""
+        )
     };
     let row = |row: usize| {
         let places = material.wells_named(wells[row].as_deref().unwrap_or_default());
-        let why = reason[row].clone().unwrap_or_else(|| "the data do not support it".to_owned());
+        let why = reason[row]
+            .clone()
+            .unwrap_or_else(|| "the data do not support it".to_owned());
         let why = why.trim_end_matches('.').to_owned();
         let name = effect_name[row].clone().unwrap_or_default();
-        let a_well = cells[row].zip(replicates[row]).map(|(cells, wells)| cells / wells.max(1.0));
+        let a_well = cells[row]
+            .zip(replicates[row])
+            .map(|(cells, wells)| cells / wells.max(1.0));
         let shown = row < ROWS_WITH_PICTURES;
         let mut called = call[row].clone().unwrap_or_default();
         if let Some(shift) = &shift[row] {
@@ -67,7 +84,10 @@ pub(super) fn hit_table(material: &Material) -> HitTable {
                 Some(value) => Estimable::Value(Effect {
                     scale: scale_of(&name),
                     control: (scale_of(&name) == Scale::Ratio).then_some(1.0),
-                    estimate: Estimate { value, interval: lower[row].zip(upper[row]) },
+                    estimate: Estimate {
+                        value,
+                        interval: lower[row].zip(upper[row]),
+                    },
                     name,
                 }),
                 None => Estimable::NotEstimable(why.clone()),
@@ -75,15 +95,41 @@ pub(super) fn hit_table(material: &Material) -> HitTable {
             q: q[row].map_or_else(|| Estimable::NotEstimable(why.clone()), Estimable::Value),
             p: p[row],
             replicates: agree[row].zip(replicates[row]).map(|(k, n)| (k as u32, n as u32)),
-            wells: places.iter().map(|(plate, well)| material.well_name(plate, well)).collect(),
-            cells: a_well.zip(ratio[row]).filter(|(_, ratio)| *ratio > 0.0).map(|(here, ratio)| (here, here / ratio)),
-            flags: flags[row].as_deref().unwrap_or_default().split(", ").filter(|flag| !flag.is_empty()).map(str::to_owned).collect(),
-            pictures: if shown { pictures(material, &material.rows_in(&places), PICTURES) } else { Vec::new() },
-            control_pictures: if shown { control_pictures.clone() } else { Vec::new() },
+            wells: places
+                .iter()
+                .map(|(plate, well)| material.well_name(plate, well))
+                .collect(),
+            cells: a_well
+                .zip(ratio[row])
+                .filter(|(_, ratio)| *ratio > 0.0)
+                .map(|(here, ratio)| (here, here / ratio)),
+            flags: flags[row]
+                .as_deref()
+                .unwrap_or_default()
+                .split(", ")
+                .filter(|flag| !flag.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            pictures: if shown {
+                pictures(material, &material.rows_in(&places), PICTURES)
+            } else {
+                Vec::new()
+            },
+            control_pictures: if shown {
+                control_pictures.clone()
+            } else {
+                Vec::new()
+            },
         }
     };
     let rows: Vec<HitRow> = (0..hits.height()).map(row).collect();
-    let plate = material.collected.scan.plates().first().map(|plate| (*plate).to_owned()).unwrap_or_default();
+    let plate = material
+        .collected
+        .scan
+        .plates()
+        .first()
+        .map(|plate| (*plate).to_owned())
+        .unwrap_or_default();
     HitTable {
         shown: 0,
         tested: rows.len() as u32,
@@ -101,16 +147,28 @@ pub(super) fn hit_table(material: &Material) -> HitTable {
 
 /// Pictures of typical cells.
 fn pictures(material: &Material, rows: &[usize], n: usize) -> Vec<Picture> {
-    material.cells.typical(rows, n).into_iter().filter_map(|row| material.album.cell(&material.cells, row)).collect()
+    material
+        .cells
+        .typical(rows, n)
+        .into_iter()
+        .filter_map(|row| material.album.cell(&material.cells, row))
+        .collect()
 }
 
 /// Candidate phenotypes, or why no cell could be flagged.
 pub(super) fn candidates(material: &Material) -> Estimable<Candidates> {
     let gathered = material.gathered;
-    let (kinds, calls, reasons) =
-        (texts(&gathered.tests, "Kind"), texts(&gathered.tests, "Call"), texts(&gathered.tests, "Reason"));
-    let novelty: Vec<usize> = (0..kinds.len()).filter(|&row| kinds[row].as_deref() == Some("novelty")).collect();
-    let tested = novelty.iter().any(|&row| matches!(calls[row].as_deref(), Some("hit" | "no hit")));
+    let (kinds, calls, reasons) = (
+        texts(&gathered.tests, "Kind"),
+        texts(&gathered.tests, "Call"),
+        texts(&gathered.tests, "Reason"),
+    );
+    let novelty: Vec<usize> = (0..kinds.len())
+        .filter(|&row| kinds[row].as_deref() == Some("novelty"))
+        .collect();
+    let tested = novelty
+        .iter()
+        .any(|&row| matches!(calls[row].as_deref(), Some("hit" | "no hit")));
     if !tested {
         let reason = novelty.iter().find_map(|&row| reasons[row].clone());
         let reason = reason.or_else(|| gathered.verdict.not_estimable.first().cloned());
@@ -126,21 +184,37 @@ pub(super) fn candidates(material: &Material) -> Estimable<Candidates> {
     );
     let clusters = &gathered.clusters;
     let (kind, id) = (texts(clusters, "Kind"), numbers(clusters, "Cluster"));
-    let (features, z) = (text_lists(clusters, "Defining_Features"), number_lists(clusters, "Defining_Z"));
+    let (features, z) = (
+        text_lists(clusters, "Defining_Features"),
+        number_lists(clusters, "Defining_Z"),
+    );
     let control_pictures = pictures(material, &material.control_rows, CANDIDATE_PICTURES / 2);
     let mut phenotypes = Vec::new();
     for cluster in (0..clusters.height()).filter(|&row| kind[row].as_deref() == Some("candidate")) {
         let Some(number) = id[cluster] else { continue };
-        let members: Vec<usize> = (0..novel.height()).filter(|&row| candidate[row] == Some(number)).collect();
-        let rows: Vec<usize> = members.iter().filter_map(|&row| row_of[row]).map(|row| row as usize).collect();
-        let wells = counted(rows.iter().map(|&row| material.well_name(&material.cells.plate[row], &material.cells.well[row])));
+        let members: Vec<usize> = (0..novel.height())
+            .filter(|&row| candidate[row] == Some(number))
+            .collect();
+        let rows: Vec<usize> = members
+            .iter()
+            .filter_map(|&row| row_of[row])
+            .map(|row| row as usize)
+            .collect();
+        let wells = counted(
+            rows.iter()
+                .map(|&row| material.well_name(&material.cells.plate[row], &material.cells.well[row])),
+        );
         let of_treatment = counted(members.iter().filter_map(|&row| treatment[row].clone()));
         let classes = counted(members.iter().filter_map(|&row| nearest[row].clone()));
         let caution = match wells.as_slice() {
             [(well, _)] => Some(format!("all of its cells are in one well ({well})")),
             _ => None,
         };
-        let flagged = |row: &usize| material.cells.kind[*row].as_deref().is_none_or(|kind| kind == "candidate");
+        let flagged = |row: &usize| {
+            material.cells.kind[*row]
+                .as_deref()
+                .is_none_or(|kind| kind == "candidate")
+        };
         let shown: Vec<usize> = rows.iter().copied().filter(flagged).collect();
         phenotypes.push(CandidatePhenotype {
             name: format!("candidate {number}"),
@@ -151,7 +225,10 @@ pub(super) fn candidates(material: &Material) -> Estimable<Candidates> {
             features: features[cluster]
                 .iter()
                 .zip(&z[cluster])
-                .map(|(name, &z)| DefiningFeature { name: name.clone(), z })
+                .map(|(name, &z)| DefiningFeature {
+                    name: name.clone(),
+                    z,
+                })
                 .collect(),
             caution,
             pictures: pictures(material, &shown, CANDIDATE_PICTURES),
@@ -159,7 +236,13 @@ pub(super) fn candidates(material: &Material) -> Estimable<Candidates> {
         });
     }
     phenotypes.sort_by(|a, b| b.cells.cmp(&a.cells).then(a.name.cmp(&b.name)));
-    let plate = material.collected.scan.plates().first().map(|plate| (*plate).to_owned()).unwrap_or_default();
+    let plate = material
+        .collected
+        .scan
+        .plates()
+        .first()
+        .map(|plate| (*plate).to_owned())
+        .unwrap_or_default();
     Estimable::Value(Candidates {
         phenotypes,
         explanation: format!(
@@ -187,19 +270,35 @@ pub(super) fn doses(material: &Material) -> Vec<DosePanel> {
     let wells = &material.gathered.wells;
     let share = "Novelty_P_Controls_ShareBelow05";
     let (column, effect, scale) = if numbers(wells, share).iter().any(Option::is_some) {
-        (share, "share of cells unlike the controls (p at most 0.05)", Scale::Share)
+        (
+            share,
+            "share of cells unlike the controls (p at most 0.05)",
+            Scale::Share,
+        )
     } else {
         ("Count_Ratio", "cells against controls", Scale::Ratio)
     };
     let estimate = |row: usize, value: &[Option<f64>], lower: &[Option<f64>], upper: &[Option<f64>]| {
-        value[row].map(|value| Estimate { value, interval: lower[row].zip(upper[row]) })
+        value[row].map(|value| Estimate {
+            value,
+            interval: lower[row].zip(upper[row]),
+        })
     };
-    let (value, lower, upper) =
-        (numbers(wells, column), numbers(wells, &format!("{column}_Lower")), numbers(wells, &format!("{column}_Upper")));
-    let (treatment, dose, unit) =
-        (texts(wells, "Metadata_Treatment"), numbers(wells, "Metadata_Dose"), texts(wells, "Metadata_Unit"));
-    let (plate, well, role) =
-        (texts(wells, "Metadata_Plate"), texts(wells, "Metadata_Well"), texts(wells, "Metadata_Role"));
+    let (value, lower, upper) = (
+        numbers(wells, column),
+        numbers(wells, &format!("{column}_Lower")),
+        numbers(wells, &format!("{column}_Upper")),
+    );
+    let (treatment, dose, unit) = (
+        texts(wells, "Metadata_Treatment"),
+        numbers(wells, "Metadata_Dose"),
+        texts(wells, "Metadata_Unit"),
+    );
+    let (plate, well, role) = (
+        texts(wells, "Metadata_Plate"),
+        texts(wells, "Metadata_Well"),
+        texts(wells, "Metadata_Role"),
+    );
     let controls: Vec<f64> = (0..wells.height())
         .filter(|&row| role[row].as_deref() == Some(Role::Negcon.name()))
         .filter_map(|row| value[row])
@@ -219,7 +318,12 @@ pub(super) fn doses(material: &Material) -> Vec<DosePanel> {
     }
     let mut panels = Vec::new();
     for (name, mut rows) in rows_of {
-        rows.sort_by(|&a, &b| dose[a].unwrap_or(0.0).total_cmp(&dose[b].unwrap_or(0.0)).then(a.cmp(&b)));
+        rows.sort_by(|&a, &b| {
+            dose[a]
+                .unwrap_or(0.0)
+                .total_cmp(&dose[b].unwrap_or(0.0))
+                .then(a.cmp(&b))
+        });
         let mut distinct: Vec<Option<f64>> = rows.iter().map(|&row| dose[row]).collect();
         distinct.dedup();
         if distinct.len() < 2 {
@@ -227,7 +331,10 @@ pub(super) fn doses(material: &Material) -> Vec<DosePanel> {
         }
         let point = |&row: &usize| DosePoint {
             label: dose[row].map(|dose| dose.to_string()).unwrap_or_default(),
-            well: material.well_name(plate[row].as_deref().unwrap_or_default(), well[row].as_deref().unwrap_or_default()),
+            well: material.well_name(
+                plate[row].as_deref().unwrap_or_default(),
+                well[row].as_deref().unwrap_or_default(),
+            ),
             estimate: estimate(row, &value, &lower, &upper),
             is_hit: dose[row].is_some_and(|dose| called.iter().any(|(t, d)| t == name && *d == dose)),
         };
@@ -235,7 +342,10 @@ pub(super) fn doses(material: &Material) -> Vec<DosePanel> {
             treatment: name.to_owned(),
             effect: effect.to_owned(),
             scale,
-            unit: rows.first().and_then(|&row| unit[row].clone()).unwrap_or_default(),
+            unit: rows
+                .first()
+                .and_then(|&row| unit[row].clone())
+                .unwrap_or_default(),
             points: rows.iter().map(point).collect(),
             control,
         });
@@ -246,12 +356,23 @@ pub(super) fn doses(material: &Material) -> Vec<DosePanel> {
 /// Treatments and doses that are called.
 fn called_doses(material: &Material) -> Vec<(String, f64)> {
     let hits = &material.gathered.hits;
-    let (treatment, dose, call) = (texts(hits, "Treatment"), numbers(hits, "Dose"), texts(hits, "Call"));
+    let (treatment, dose, call) = (
+        texts(hits, "Treatment"),
+        numbers(hits, "Dose"),
+        texts(hits, "Call"),
+    );
     (0..hits.height())
         .filter(|&row| {
             matches!(
                 call[row].as_deref(),
-                Some("new phenotype" | "class shift" | "unlike controls" | "unlike taught classes" | "fewer cells" | "more cells")
+                Some(
+                    "new phenotype"
+                        | "class shift"
+                        | "unlike controls"
+                        | "unlike taught classes"
+                        | "fewer cells"
+                        | "more cells"
+                )
             )
         })
         .filter_map(|row| Some((treatment[row].clone()?, dose[row]?)))

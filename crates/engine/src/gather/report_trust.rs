@@ -18,7 +18,10 @@ pub(super) fn reliability(material: &Material) -> Option<Estimable<Reliability>>
     let (facts, bundle) = (stage.classes.as_ref()?, stage.settings.classify.as_ref()?);
     Some(match &facts.reliability {
         Some(reliability) => Estimable::Value(diagram(reliability, &bundle.name)),
-        None => Estimable::NotEstimable(format!("bundle {:?} holds too few out-of-fold cells", bundle.name)),
+        None => Estimable::NotEstimable(format!(
+            "bundle {:?} holds too few out-of-fold cells",
+            bundle.name
+        )),
     })
 }
 
@@ -41,11 +44,19 @@ fn diagram(facts: &ReliabilityFacts, bundle: &str) -> Reliability {
         band: facts
             .bins
             .iter()
-            .map(|bin| BandPoint { confidence: bin.confidence, low: bin.band.0, high: bin.band.1 })
+            .map(|bin| BandPoint {
+                confidence: bin.confidence,
+                low: bin.band.0,
+                high: bin.band.1,
+            })
             .collect(),
         ece: Estimate::point(facts.ece),
-        ece_by_chance: facts.ece_by_chance.map(|(low, median, high)| Estimate::within(median, low, high)),
-        slope: facts.slope.map(|(slope, error)| Estimate::within(slope, slope - Z_90 * error, slope + Z_90 * error)),
+        ece_by_chance: facts
+            .ece_by_chance
+            .map(|(low, median, high)| Estimate::within(median, low, high)),
+        slope: facts
+            .slope
+            .map(|(slope, error)| Estimate::within(slope, slope - Z_90 * error, slope + Z_90 * error)),
         confidence_minus_accuracy: Some(Estimate::point(facts.confidence_minus_accuracy)),
         cells: facts.cells as u64,
     }
@@ -56,7 +67,10 @@ pub(super) fn entropy(material: &Material) -> Option<Estimable<EntropySplit>> {
     let facts = material.collected.stage.classes.as_ref()?;
     let cells = &material.cells;
     let group = |name: String, rows: &[usize]| {
-        let both: Vec<(f64, f64)> = rows.iter().filter_map(|&row| cells.aleatoric[row].zip(cells.epistemic[row])).collect();
+        let both: Vec<(f64, f64)> = rows
+            .iter()
+            .filter_map(|&row| cells.aleatoric[row].zip(cells.epistemic[row]))
+            .collect();
         let n = both.len() as f64;
         (!both.is_empty()).then(|| EntropyGroup {
             name,
@@ -68,15 +82,27 @@ pub(super) fn entropy(material: &Material) -> Option<Estimable<EntropySplit>> {
     let mut groups: Vec<EntropyGroup> = Vec::new();
     groups.extend(group("negative controls".to_owned(), &material.control_rows));
     let hits = &material.gathered.hits;
-    let (names, doses, units, wells) =
-        (texts(hits, "Treatment"), numbers(hits, "Dose"), texts(hits, "Unit"), texts(hits, "Wells"));
+    let (names, doses, units, wells) = (
+        texts(hits, "Treatment"),
+        numbers(hits, "Dose"),
+        texts(hits, "Unit"),
+        texts(hits, "Wells"),
+    );
     for row in 0..hits.height().min(TREATMENTS) {
-        let dose = doses[row].map(|dose| format!(" {}", with_unit(dose, units[row].as_deref()))).unwrap_or_default();
+        let dose = doses[row]
+            .map(|dose| format!(" {}", with_unit(dose, units[row].as_deref())))
+            .unwrap_or_default();
         let rows = material.rows_in(&material.wells_named(wells[row].as_deref().unwrap_or_default()));
-        groups.extend(group(format!("{}{dose}", names[row].as_deref().unwrap_or_default()), &rows));
+        groups.extend(group(
+            format!("{}{dose}", names[row].as_deref().unwrap_or_default()),
+            &rows,
+        ));
     }
-    let flagged: Vec<usize> =
-        numbers(&material.gathered.novel, "Row").into_iter().flatten().map(|row| row as usize).collect();
+    let flagged: Vec<usize> = numbers(&material.gathered.novel, "Row")
+        .into_iter()
+        .flatten()
+        .map(|row| row as usize)
+        .collect();
     groups.extend(group("flagged cells".to_owned(), &flagged));
     if groups.is_empty() {
         let all: Vec<usize> = (0..cells.len()).collect();

@@ -72,7 +72,13 @@ pub(crate) fn read_run_file(folder: &Path) -> Result<Option<RunFile>, EngineErro
     if !path.exists() {
         return Ok(None);
     }
-    serde_json::from_slice(&read_whole(&path)?).map(Some).map_err(|error| {
-        EngineError::unusable(&path, format!("not a run.json of this version ({error})"), "run `phenosure gather` on the folder again")
-    })
+    serde_json::from_slice(&read_whole(&path)?)
+        .map(Some)
+        .map_err(|error| {
+            EngineError::unusable(
+                &path,
+                format!("not a run.json of this version ({error})"),
+                "run `phenosure gather` on the folder again",
+            )
+        })
 }

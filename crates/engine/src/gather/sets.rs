@@ -12,8 +12,12 @@ const SET: &str = "Metadata_Phenotype_Set";
 ///
 /// Errors: polars refuses the table.
 pub(crate) fn with_sets(mut objects: DataFrame, coverage: f64) -> PolarsResult<DataFrame> {
-    let names: Vec<String> =
-        objects.get_column_names().iter().map(|name| name.to_string()).filter(|name| name.starts_with(CONFORMAL_P)).collect();
+    let names: Vec<String> = objects
+        .get_column_names()
+        .iter()
+        .map(|name| name.to_string())
+        .filter(|name| name.starts_with(CONFORMAL_P))
+        .collect();
     if names.is_empty() {
         return Ok(objects);
     }
@@ -28,7 +32,13 @@ pub(crate) fn with_sets(mut objects: DataFrame, coverage: f64) -> PolarsResult<D
     for object in 0..objects.height() {
         let of_object: Option<Vec<f64>> = p_values.iter().map(|p| p[object]).collect();
         match of_object {
-            Some(p) => sets.append_values_iter(classes.iter().zip(p).filter(|(_, p)| *p > alpha).map(|(class, _)| *class)),
+            Some(p) => sets.append_values_iter(
+                classes
+                    .iter()
+                    .zip(p)
+                    .filter(|(_, p)| *p > alpha)
+                    .map(|(class, _)| *class),
+            ),
             None => sets.append_null(),
         }
     }
@@ -52,7 +62,7 @@ mod tests {
         .unwrap();
         let check = |coverage: f64, expected: [&[&str]; 2]| {
             let with = with_sets(table.clone(), coverage).unwrap();
-            assert_eq!(with.get_column_names_str(), ["x", SET, "y"]);
+            assert_eq!(with.get_column_names(), ["x", SET, "y"]);
             let sets = with.column(SET).unwrap().list().unwrap().clone();
             for (object, expected) in expected.iter().enumerate() {
                 let set = sets.get_as_series(object).unwrap();

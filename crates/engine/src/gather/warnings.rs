@@ -21,8 +21,14 @@ pub(super) fn of_sites(sites: &[(SiteRecord, PathBuf)]) -> Vec<String> {
     let mut lines: Vec<String> = files.into_iter().map(line).collect();
     let sizes: BTreeSet<(usize, usize)> = sites.iter().map(|(record, _)| record.size).collect();
     if sizes.len() > 1 {
-        let sizes: Vec<String> = sizes.iter().map(|(rows, cols)| format!("{cols} x {rows}")).collect();
-        lines.push(format!("images have different sizes ({} pixels): counts of cells are not comparable between them", sizes.join(", ")));
+        let sizes: Vec<String> = sizes
+            .iter()
+            .map(|(rows, cols)| format!("{cols} x {rows}"))
+            .collect();
+        lines.push(format!(
+            "images have different sizes ({} pixels): counts of cells are not comparable between them",
+            sizes.join(", ")
+        ));
     }
     lines
 }
@@ -35,5 +41,11 @@ pub(super) fn of_excluded(scan: &PlateScan, excluded: &Excluded) -> Option<Strin
         .filter(|(plate, well)| excluded.holds(plate, *well))
         .map(|(plate, well)| format!("{plate} {well}"))
         .collect();
-    (!wells.is_empty()).then(|| format!("{} wells were left out on request: {}", wells.len(), wells.join(", ")))
+    (!wells.is_empty()).then(|| {
+        format!(
+            "{} wells were left out on request: {}",
+            wells.len(),
+            wells.join(", ")
+        )
+    })
 }

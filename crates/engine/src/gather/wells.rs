@@ -52,9 +52,13 @@ impl Excluded {
 ///
 /// Errors: as a plate map's.
 pub(crate) fn read_excluded(path: Option<&Path>) -> Result<Excluded, EngineError> {
-    let Some(path) = path else { return Ok(Excluded::default()) };
+    let Some(path) = path else {
+        return Ok(Excluded::default());
+    };
     let map = PlateMap::read(path, &PlateMapParams::default())?;
-    Ok(Excluded(map.rows.into_iter().map(|row| (row.plate, row.well)).collect()))
+    Ok(Excluded(
+        map.rows.into_iter().map(|row| (row.plate, row.well)).collect(),
+    ))
 }
 
 /// All wells on disk or in the map, by plate and well, without those that are left out.
@@ -74,14 +78,18 @@ pub(crate) fn wells_of(
     }
     for plate in scan.plates() {
         for row in map.map_or(&[][..], |map| &map.rows) {
-            let known = assignment.as_ref().is_some_and(|assignment| assignment.row(plate, row.well).is_some());
+            let known = assignment
+                .as_ref()
+                .is_some_and(|assignment| assignment.row(plate, row.well).is_some());
             if known {
                 places.entry((plate.to_owned(), row.well)).or_default();
             }
         }
     }
     let describe = |((plate, well), sites): ((String, Well), u32)| {
-        let row = assignment.as_ref().and_then(|assignment| assignment.row(&plate, well));
+        let row = assignment
+            .as_ref()
+            .and_then(|assignment| assignment.row(&plate, well));
         let role = match row.and_then(|row| row.role) {
             Some(plate::Role::Negcon) => Role::Negcon,
             Some(plate::Role::Poscon) => Role::Poscon,
@@ -104,5 +112,9 @@ pub(crate) fn wells_of(
             plate,
         }
     };
-    places.into_iter().filter(|((plate, well), _)| !excluded.holds(plate, *well)).map(describe).collect()
+    places
+        .into_iter()
+        .filter(|((plate, well), _)| !excluded.holds(plate, *well))
+        .map(describe)
+        .collect()
 }

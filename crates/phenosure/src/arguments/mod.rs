@@ -7,7 +7,7 @@ mod shared;
 
 use clap::{Parser, Subcommand};
 
-pub use networks::{Evaluate, EvaluateTask, Train, TrainArguments, TrainTask};
+pub use networks::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArguments, TrainTask};
 pub use other::{Classify, Completions, Demo, Inspect, Man, Models, ModelsCommand, Segment};
 pub use screen::{Gather, Screen};
 pub use shared::{NetworkArguments, Shared, Statistics};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::NetworkArguments;
+
 /// Train an ensemble on your own labels
 #[derive(Args, Debug)]
 pub struct Train {
@@ -97,4 +99,18 @@ pub struct EvaluateArguments {
     /// Bundle: name or folder
     #[arg(long, value_name = "BUNDLE")]
     pub bundle: String,
+    /// CSV that says which fold each image or cell is in (default: everything is test data)
+    #[arg(long, value_name = "CSV")]
+    pub splits: Option<PathBuf>,
+    /// Fold to look at where there are splits
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub fold: u32,
+    /// Folder for predictions that other scorers can read
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Seed of the bootstraps
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub networks: NetworkArguments,
 }

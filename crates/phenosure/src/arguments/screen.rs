@@ -110,7 +110,8 @@ fn channel_name(text: &str) -> Result<(String, String), String> {
 /// Make tables and report again from finished sites: seconds, no pixel is read
 ///
 /// Puts the parts of a sharded run together, or makes the tables again with another plate map, other controls, other
-/// rates or without some wells. What is not said is taken from the run.
+/// rates or without some wells. Plate map, controls and rates that are not said are taken from the run; wells that were
+/// left out before are in again unless --exclude says so.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
