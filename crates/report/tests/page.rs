@@ -6,7 +6,7 @@ mod markup;
 use report::*;
 
 fn render_example() -> String {
-    render(&bbbc013::example(None)).unwrap()
+    render(&bbbc013::example(None)).expect("the example can be rendered")
 }
 
 #[test]

@@ -123,8 +123,12 @@ pub(crate) fn heat_map(
                 );
             }
             if well.is_hit {
-                let class = if is_light { "ring-dark" } else { "ring-light" };
-                canvas.outline((x + 1.0, y + 1.0), (side - 2.0, side - 2.0), class);
+                let (ring, dot) = if is_light {
+                    ("ring-dark", "on-light")
+                } else {
+                    ("ring-light", "on-dark")
+                };
+                grid.hit(canvas, (well.row, well.column), ring, dot);
             }
         }
         if let Some(domain) = domain {

@@ -71,10 +71,26 @@ impl Grid {
         }
     }
 
-    /// A ring inside the square of a hit.
-    pub fn ring(&self, canvas: &mut Canvas<'_>, row: u32, column: u32) {
+    /// The mark of a hit: a ring inside its square, or a dot where a ring would hide the square.
+    pub fn hit(
+        &self,
+        canvas: &mut Canvas<'_>,
+        (row, column): (u32, u32),
+        ring: &'static str,
+        dot: &'static str,
+    ) {
         let (x, y) = self.corner(row, column);
-        canvas.outline((x + 1.0, y + 1.0), (self.side - 3.0, self.side - 3.0), "hitring");
+        if self.has_rings() {
+            canvas.outline((x + 1.0, y + 1.0), (self.side - 3.0, self.side - 3.0), ring);
+        } else {
+            let middle = (self.side - 1.0) / 2.0;
+            canvas.circle((x + middle, y + middle), 0.2 * self.side, dot, None);
+        }
+    }
+
+    /// Whether wells are large enough for rings.
+    pub fn has_rings(&self) -> bool {
+        self.side >= 18.0
     }
 }
 
@@ -213,7 +229,7 @@ pub(crate) fn plate_map(plate: &PlateView) -> Result<String, ReportError> {
                 );
             }
             if well.is_hit {
-                grid.ring(canvas, well.row, well.column);
+                grid.hit(canvas, (well.row, well.column), "hitring", on);
             }
             if well.sites_skipped > 0 {
                 cross(canvas, (x + 2.0, y + 2.0), grid.side - 5.0);
@@ -247,7 +263,11 @@ pub(crate) fn plate_map(plate: &PlateView) -> Result<String, ReportError> {
         }
         if hits > 0 {
             let (x, y) = next();
-            canvas.outline((x + 1.0, y + 1.0), (9.0, 9.0), "hitring");
+            if grid.has_rings() {
+                canvas.outline((x + 1.0, y + 1.0), (9.0, 9.0), "hitring");
+            } else {
+                canvas.circle((x + 5.5, y + 5.5), 2.5, "t", None);
+            }
             canvas.text(
                 (x + 16.0, y + 5.5),
                 &format!("hit ({hits})"),

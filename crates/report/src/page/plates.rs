@@ -17,6 +17,8 @@ const WELLS_IN_TABLE: usize = 384;
 pub(crate) struct PlateSection {
     name: String,
     wells: usize,
+    /// Whether its figures need more than a third of the page.
+    is_wide: bool,
     map: Value,
     heat_maps: Vec<HeatMapView>,
     table: Option<ValueTable>,
@@ -125,6 +127,7 @@ fn section(
     Ok(PlateSection {
         name: plate.name.clone(),
         wells: plate.wells.len(),
+        is_wide: plate.columns > 24,
         map: safe(plate_map(plate)?),
         heat_maps,
         table: table(plate),
