@@ -1,4 +1,5 @@
 //! The gather stage on a real plate: wells of BBBC013 (fixtures/README.md).
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in the helpers beside them
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! What is called what: a plate whose composition is written down here. Real nuclei of a known composition are planted by
 //! the engine's `demo --planted`; this plate checks the rules between tests alone, at the size of that one.
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in the helpers beside them
 
 use std::collections::BTreeMap;
 
