@@ -58,7 +58,8 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
         let sites = plate.folder.path().join(&out).join("sites");
         let tables = || {
             let names = std::fs::read_dir(&sites).into_iter().flatten().flatten();
-            names.filter(|entry| entry.path().extension().is_some_and(|ending| ending == "parquet")).count()
+            let is_finished = |name: String| name.ends_with(".parquet") && !name.starts_with('.');
+            names.filter(|entry| is_finished(entry.file_name().to_string_lossy().into_owned())).count()
         };
         while tables() < finished_sites && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();

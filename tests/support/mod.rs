@@ -1,5 +1,6 @@
 //! A folder and a command for every test.
 #![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

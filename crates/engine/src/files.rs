@@ -23,7 +23,10 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), EngineError> 
     if renamed.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }
-    renamed.map_err(|source| EngineError::Write { path: path.to_owned(), source })?;
+    renamed.map_err(|source| EngineError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
     sync_folder(path);
     Ok(())
 }
@@ -31,7 +34,10 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), EngineError> 
 /// The temporary name that belongs to `path`: in the same folder, so that the renaming is one step, and with the
 /// process in it, so that two shards that share a folder do not meet.
 pub(crate) fn temporary_name(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     path.with_file_name(format!("{UNFINISHED}{}-{name}", std::process::id()))
 }
 
@@ -46,14 +52,20 @@ fn sync_folder(path: &Path) {
 ///
 /// Errors: it cannot be made.
 pub(crate) fn make_folder(path: &Path) -> Result<(), EngineError> {
-    std::fs::create_dir_all(path).map_err(|source| EngineError::Write { path: path.to_owned(), source })
+    std::fs::create_dir_all(path).map_err(|source| EngineError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Names in a folder, sorted; an absent folder has none.
 ///
 /// Errors: the folder is there but cannot be read.
 pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>, EngineError> {
-    let read = |source| EngineError::Read { path: folder.to_owned(), source };
+    let read = |source| EngineError::Read {
+        path: folder.to_owned(),
+        source,
+    };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -67,9 +79,22 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>, EngineError> {
     Ok(names)
 }
 
+/// Names in a folder that is to be written to, sorted: what cannot be listed cannot be used for results.
+///
+/// Errors: the folder is there but cannot be read, or is no folder.
+pub(crate) fn names_in_output(folder: &Path) -> Result<Vec<String>, EngineError> {
+    names_in(folder).map_err(|error| match error {
+        EngineError::Read { path, source } => EngineError::Write { path, source },
+        other => other,
+    })
+}
+
 /// Reads a whole file.
 ///
 /// Errors: it cannot be read.
 pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>, EngineError> {
-    std::fs::read(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| EngineError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -359,7 +359,7 @@ fn check_out(request: &GatherRequest) -> Result<(), EngineError> {
     if request.force || is_run {
         return Ok(());
     }
-    match crate::files::names_in(&request.out)?.first() {
+    match crate::files::names_in_output(&request.out)?.first() {
         Some(first) => Err(EngineError::OutputTaken {
             path: request.out.clone(),
             what: format!("holds other files (first: {first:?})"),

@@ -8,8 +8,18 @@ use crate::EngineError;
 
 /// Stains of DNA, lower case: a channel with one of these names shows nuclei without being told. A name says what it
 /// is; a number never does.
-const DNA_STAINS: [&str; 10] =
-    ["dapi", "hoechst", "dna", "draq", "draq5", "nuclei", "nucleus", "h2b", "hoechst33342", "sytox"];
+const DNA_STAINS: [&str; 10] = [
+    "dapi",
+    "hoechst",
+    "dna",
+    "draq",
+    "draq5",
+    "nuclei",
+    "nucleus",
+    "h2b",
+    "hoechst33342",
+    "sytox",
+];
 
 /// The channels of a run, by meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +50,9 @@ impl Channels {
         };
         let mut name_of: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, found) in names {
-            let found = scan.find_channel(found).map_err(|_| no_such("--channel", found))?;
+            let found = scan
+                .find_channel(found)
+                .map_err(|_| no_such("--channel", found))?;
             if let Some(first) = name_of.insert(found, name) {
                 return Err(EngineError::Option {
                     option: "--channel",
@@ -52,30 +64,46 @@ impl Channels {
         let all: Vec<(String, String)> = scan
             .channels
             .iter()
-            .map(|found| (column_name(name_of.get(found.as_str()).copied().unwrap_or(found)), found.clone()))
+            .map(|found| {
+                (
+                    column_name(name_of.get(found.as_str()).copied().unwrap_or(found)),
+                    found.clone(),
+                )
+            })
             .collect();
         for (index, (name, _)) in all.iter().enumerate() {
             if all[..index].iter().any(|(other, _)| other == name) {
                 return Err(EngineError::Option {
                     option: "--channel",
                     value: name.clone(),
-                    what: "two channels would have this name; give each its own with --channel NAME=FOUND".to_owned(),
+                    what: "two channels would have this name; give each its own with --channel NAME=FOUND"
+                        .to_owned(),
                 });
             }
         }
         let index_of = |option, name: &str| {
             let by_name = all.iter().position(|(own, _)| own == name);
-            let on_disk = || scan.find_channel(name).ok().and_then(|found| all.iter().position(|(_, own)| own == found));
+            let on_disk = || {
+                scan.find_channel(name)
+                    .ok()
+                    .and_then(|found| all.iter().position(|(_, own)| own == found))
+            };
             by_name.or_else(on_disk).ok_or_else(|| no_such(option, name))
         };
         let nuclei = match nuclei {
             Some(name) => index_of("--nuclei", name)?,
             None if all.len() == 1 => 0,
             None => {
-                let stained: Vec<usize> = (0..all.len()).filter(|&index| is_dna_stain(&all[index].0)).collect();
+                let stained: Vec<usize> = (0..all.len())
+                    .filter(|&index| is_dna_stain(&all[index].0))
+                    .collect();
                 match stained.as_slice() {
                     [only] => *only,
-                    _ => return Err(EngineError::NucleiNotNamed { channels: scan.channels.clone() }),
+                    _ => {
+                        return Err(EngineError::NucleiNotNamed {
+                            channels: scan.channels.clone(),
+                        });
+                    }
                 }
             }
         };
@@ -91,14 +119,31 @@ impl Channels {
 
 /// Whether a channel's name is that of a DNA stain.
 fn is_dna_stain(name: &str) -> bool {
-    let lower: String = name.to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let lower: String = name
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect();
     DNA_STAINS.contains(&lower.as_str())
 }
 
 /// A channel's name as it ends a column name: an underscore would read as a new part of a CellProfiler name.
 fn column_name(name: &str) -> String {
-    let clean: String = name.chars().map(|c| if c.is_alphanumeric() || c == '-' || c == '.' { c } else { '-' }).collect();
-    if clean.is_empty() { "channel".to_owned() } else { clean }
+    let clean: String = name
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || c == '-' || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    if clean.is_empty() {
+        "channel".to_owned()
+    } else {
+        clean
+    }
 }
 
 #[cfg(test)]
@@ -106,26 +151,49 @@ mod tests {
     use super::*;
 
     fn scan(channels: &[&str]) -> PlateScan {
-        PlateScan { channels: channels.iter().map(|&name| name.to_owned()).collect(), ..PlateScan::default() }
+        PlateScan {
+            channels: channels.iter().map(|&name| name.to_owned()).collect(),
+            ..PlateScan::default()
+        }
     }
 
-    fn settle(channels: &[&str], names: &[(&str, &str)], nuclei: Option<&str>) -> Result<Channels, EngineError> {
-        let names = names.iter().map(|&(name, found)| (name.to_owned(), found.to_owned())).collect();
+    fn settle(
+        channels: &[&str],
+        names: &[(&str, &str)],
+        nuclei: Option<&str>,
+    ) -> Result<Channels, EngineError> {
+        let names = names
+            .iter()
+            .map(|&(name, found)| (name.to_owned(), found.to_owned()))
+            .collect();
         Channels::settle(&scan(channels), &names, nuclei, None)
     }
 
     #[test]
     fn numbers_are_never_guessed() {
         let error = settle(&["1", "2"], &[], None).unwrap_err();
-        assert!(error.to_string().contains("--nuclei") && error.to_string().contains("1, 2"), "{error}");
+        assert!(
+            error.to_string().contains("--nuclei") && error.to_string().contains("1, 2"),
+            "{error}"
+        );
         assert_eq!(settle(&["1", "2"], &[], Some("2")).unwrap().nuclei, 1);
         assert_eq!(settle(&["1", "2"], &[], Some("w2")).unwrap().nuclei, 1);
     }
 
     #[test]
     fn a_stain_has_its_meaning_in_its_name() {
-        assert_eq!(settle(&["FITC", "Hoechst", "Tritc"], &[], None).unwrap().nuclei_name(), "Hoechst");
-        assert_eq!(settle(&["1", "2"], &[("DNA", "2"), ("GFP", "1")], None).unwrap().nuclei, 1);
+        assert_eq!(
+            settle(&["FITC", "Hoechst", "Tritc"], &[], None)
+                .unwrap()
+                .nuclei_name(),
+            "Hoechst"
+        );
+        assert_eq!(
+            settle(&["1", "2"], &[("DNA", "2"), ("GFP", "1")], None)
+                .unwrap()
+                .nuclei,
+            1
+        );
         assert!(settle(&["DAPI", "Hoechst"], &[], None).is_err());
         assert_eq!(settle(&["anything"], &[], None).unwrap().nuclei, 0);
     }

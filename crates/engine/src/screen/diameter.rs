@@ -49,8 +49,12 @@ pub(crate) fn diameters(
             hasher.update(digest_of(site).as_bytes());
         }
         let digest = hasher.finalize().to_hex().to_string();
-        let path = folder.sites.join(format!("{}.diameter.json", file_name_slug(&plate)));
-        let remembered = read_whole(&path).ok().and_then(|bytes| serde_json::from_slice::<Remembered>(&bytes).ok());
+        let path = folder
+            .sites
+            .join(format!("{}.diameter.json", file_name_slug(&plate)));
+        let remembered = read_whole(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Remembered>(&bytes).ok());
         let diameter_px = match remembered {
             Some(remembered) if remembered.digest == digest => remembered.diameter_px,
             _ => {
@@ -78,7 +82,14 @@ fn measure_plate(work: &SiteWork, sites: &[&Site]) -> Result<Option<f32>, Engine
             Err(Failure::Run(error)) => return Err(error),
         };
         if segmented.labels.n > 0 {
-            diameters.extend(segmented.labels.areas().iter().map(|&area| f64::from(area)).map(diameter_of_area));
+            diameters.extend(
+                segmented
+                    .labels
+                    .areas()
+                    .iter()
+                    .map(|&area| f64::from(area))
+                    .map(diameter_of_area),
+            );
             used += 1;
         }
         if used == SITES {
@@ -96,5 +107,7 @@ pub(crate) fn diameter_of_area(area: f64) -> f64 {
 /// A hash of a name that stays the same over versions and machines.
 pub(crate) fn stable_hash(name: &str) -> u64 {
     let hash = blake3::hash(name.as_bytes());
-    hash.as_bytes()[..8].iter().fold(0, |sum, &byte| (sum << 8) | u64::from(byte))
+    hash.as_bytes()[..8]
+        .iter()
+        .fold(0, |sum, &byte| (sum << 8) | u64::from(byte))
 }

@@ -3,7 +3,8 @@
 use model::{Bundle, ClassificationReference};
 use serde::{Deserialize, Serialize};
 use uncertainty::{
-    Temperature, calibration_slope, conformal_p_leave_group_out, ece_equal_mass, ece_null_band, reliability, stream,
+    Temperature, calibration_slope, conformal_p_leave_group_out, ece_equal_mass, ece_null_band, reliability,
+    stream,
 };
 
 /// Bins of the reliability diagram and of its error (METHODS.md section 3: equal mass).
@@ -28,7 +29,11 @@ pub(crate) struct BundleCredit {
 impl BundleCredit {
     pub(crate) fn of(bundle: &Bundle) -> Self {
         let manifest = &bundle.manifest;
-        Self { name: manifest.name.clone(), licence: manifest.licence.clone(), data: manifest.data.clone() }
+        Self {
+            name: manifest.name.clone(),
+            licence: manifest.licence.clone(),
+            data: manifest.data.clone(),
+        }
     }
 }
 
@@ -72,12 +77,19 @@ pub(crate) struct BinFacts {
 }
 
 /// The facts of a classifier's bundle.
-pub(crate) fn class_facts(classes: &[String], temperature: f64, reference: &ClassificationReference) -> ClassFacts {
+pub(crate) fn class_facts(
+    classes: &[String],
+    temperature: f64,
+    reference: &ClassificationReference,
+) -> ClassFacts {
     let n = reference.label.len();
     let count = |class: usize| reference.label.iter().filter(|&&label| label == class).count();
     let known = known_p_values(reference);
     let level = |class: usize| {
-        let own: Vec<f64> = (0..n).filter(|&cell| reference.label[cell] == class).map(|cell| known[cell]).collect();
+        let own: Vec<f64> = (0..n)
+            .filter(|&cell| reference.label[cell] == class)
+            .map(|cell| known[cell])
+            .collect();
         match own.len() {
             0 => LEVEL,
             cells => own.iter().filter(|&&p| p <= LEVEL).count() as f64 / cells as f64,
@@ -85,7 +97,9 @@ pub(crate) fn class_facts(classes: &[String], temperature: f64, reference: &Clas
     };
     ClassFacts {
         classes: classes.to_vec(),
-        prior: (0..classes.len()).map(|class| count(class) as f64 / n.max(1) as f64).collect(),
+        prior: (0..classes.len())
+            .map(|class| count(class) as f64 / n.max(1) as f64)
+            .collect(),
         known_levels: (0..classes.len()).map(level).collect(),
         reliability: reliability_facts(temperature, reference),
     }
@@ -98,8 +112,13 @@ fn known_p_values(reference: &ClassificationReference) -> Vec<f64> {
     folds.sort_unstable();
     folds.dedup();
     for fold in folds {
-        let cells: Vec<usize> = (0..p.len()).filter(|&cell| reference.fold[cell] == fold).collect();
-        let score: Vec<f64> = cells.iter().map(|&cell| f64::from(reference.energy[cell])).collect();
+        let cells: Vec<usize> = (0..p.len())
+            .filter(|&cell| reference.fold[cell] == fold)
+            .collect();
+        let score: Vec<f64> = cells
+            .iter()
+            .map(|&cell| f64::from(reference.energy[cell]))
+            .collect();
         let group: Vec<u32> = cells.iter().map(|&cell| reference.group[cell]).collect();
         for (&cell, value) in cells.iter().zip(conformal_p_leave_group_out(&score, &group)) {
             p[cell] = value;
@@ -118,7 +137,13 @@ fn reliability_facts(temperature: f64, reference: &ClassificationReference) -> O
         hit.push(top == label);
     }
     let ece = ece_equal_mass(&confidence, &hit, BINS)?;
-    let chance = ece_null_band(&confidence, &hit, BINS, ROUNDS, &mut stream(0, "engine/reliability"));
+    let chance = ece_null_band(
+        &confidence,
+        &hit,
+        BINS,
+        ROUNDS,
+        &mut stream(0, "engine/reliability"),
+    );
     let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / hit.len().max(1) as f64;
     let mut groups = reference.group.clone();
     groups.sort_unstable();
@@ -133,7 +158,10 @@ fn reliability_facts(temperature: f64, reference: &ClassificationReference) -> O
     Some(ReliabilityFacts {
         cells: hit.len(),
         groups: groups.len(),
-        bins: reliability(&confidence, &hit, BINS).into_iter().map(bin).collect(),
+        bins: reliability(&confidence, &hit, BINS)
+            .into_iter()
+            .map(bin)
+            .collect(),
         ece,
         ece_by_chance: chance.map(|band| (band.low, band.median, band.high)),
         slope: calibration_slope(&confidence, &hit).map(|slope| (slope.slope, slope.slope_se)),

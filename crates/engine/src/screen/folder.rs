@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::{BundleCredit, ClassFacts};
 use super::settings::SiteSettings;
 use super::thumbs::{SiteRecord, Thumbs, read_skipped, skipped_path, table_path, thumbs_path};
-use crate::files::{UNFINISHED, make_folder, names_in, read_whole, write_whole};
+use crate::files::{UNFINISHED, make_folder, names_in, names_in_output, read_whole, write_whole};
 use crate::{EngineError, Shard, SkippedSite};
 
 /// Name of the file that says what a run is.
@@ -50,17 +50,28 @@ impl RunFolder {
     ///
     /// Errors: it holds something that is not a run, or a run with other arguments or of other plates, and `force` is
     /// not set; it cannot be written.
-    pub(crate) fn claim(root: &Path, stage: &StageFile, shard: Option<Shard>, force: bool) -> Result<Self, EngineError> {
-        let names = names_in(root)?;
+    pub(crate) fn claim(
+        root: &Path,
+        stage: &StageFile,
+        shard: Option<Shard>,
+        force: bool,
+    ) -> Result<Self, EngineError> {
+        let names = names_in_output(root)?;
         if !force {
             check_owner(root, &names, stage)?;
         }
-        let folder = Self { root: root.to_owned(), sites: root.join(SITES) };
+        let folder = Self {
+            root: root.to_owned(),
+            sites: root.join(SITES),
+        };
         make_folder(&folder.sites)?;
         if shard.is_none() {
             folder.sweep()?;
         }
-        let name = shard.map_or_else(|| FIRST_STAGE.to_owned(), |s| format!("shard-{}-of-{}.json", s.index, s.count));
+        let name = shard.map_or_else(
+            || FIRST_STAGE.to_owned(),
+            |s| format!("shard-{}-of-{}.json", s.index, s.count),
+        );
         let mut bytes = serde_json::to_vec_pretty(stage).unwrap_or_default();
         bytes.push(b'\n');
         write_whole(&root.join(name), &bytes)?;
@@ -71,7 +82,7 @@ impl RunFolder {
     /// work in the same folder.
     fn sweep(&self) -> Result<(), EngineError> {
         for place in [&self.root, &self.sites] {
-            for name in names_in(place)?.iter().filter(|name| is_leftover(name)) {
+            for name in names_in_output(place)?.iter().filter(|name| is_leftover(name)) {
                 remove(&place.join(name))?;
             }
         }
@@ -109,8 +120,10 @@ impl RunFolder {
     ///
     /// Errors: the folder cannot be written.
     pub(crate) fn keep_only(&self, ids: &BTreeSet<String>) -> Result<(), EngineError> {
-        for name in names_in(&self.sites)? {
-            let id = [".parquet", ".thumbs", ".skipped.json"].iter().find_map(|ending| name.strip_suffix(ending));
+        for name in names_in_output(&self.sites)? {
+            let id = [".parquet", ".thumbs", ".skipped.json"]
+                .iter()
+                .find_map(|ending| name.strip_suffix(ending));
             if id.is_some_and(|id| !ids.contains(id)) {
                 remove(&self.sites.join(&name))?;
             }
@@ -133,16 +146,20 @@ fn is_stage_file(name: &str) -> bool {
 
 fn remove(path: &Path) -> Result<(), EngineError> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(EngineError::Write { path: path.to_owned(), source })
-        }
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(EngineError::Write {
+            path: path.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
 
 /// Refuses a folder that is not empty and not this run's.
 fn check_owner(root: &Path, names: &[String], stage: &StageFile) -> Result<(), EngineError> {
-    let taken = |what: String| EngineError::OutputTaken { path: root.to_owned(), what };
+    let taken = |what: String| EngineError::OutputTaken {
+        path: root.to_owned(),
+        what,
+    };
     let visible: Vec<&String> = names.iter().filter(|name| !is_leftover(name)).collect();
     if visible.is_empty() {
         return Ok(());
@@ -154,10 +171,16 @@ fn check_owner(root: &Path, names: &[String], stage: &StageFile) -> Result<(), E
     for other in stages {
         let differences = stage.settings.differences(&other.settings);
         if !differences.is_empty() {
-            return Err(taken(format!("holds a run with other arguments ({})", differences.join("; "))));
+            return Err(taken(format!(
+                "holds a run with other arguments ({})",
+                differences.join("; ")
+            )));
         }
         if !other.plates.iter().any(|plate| stage.plates.contains(plate)) {
-            return Err(taken(format!("holds a run of other plates ({})", other.plates.join(", "))));
+            return Err(taken(format!(
+                "holds a run of other plates ({})",
+                other.plates.join(", ")
+            )));
         }
     }
     Ok(())
@@ -168,7 +191,11 @@ fn read_stage_files(root: &Path, names: &[String]) -> Result<Vec<StageFile>, Eng
     for name in names.iter().filter(|name| is_stage_file(name)) {
         let path = root.join(name);
         let stage = serde_json::from_slice(&read_whole(&path)?).map_err(|error| {
-            EngineError::unusable(&path, format!("not a record of this version ({error})"), "choose another folder")
+            EngineError::unusable(
+                &path,
+                format!("not a record of this version ({error})"),
+                "choose another folder",
+            )
         })?;
         stages.push(stage);
     }
@@ -188,8 +215,16 @@ pub(crate) struct FoundSites {
 pub(crate) fn read_run(root: &Path) -> Result<FoundSites, EngineError> {
     let stages = read_stage_files(root, &names_in(root)?)?;
     if stages.is_empty() {
-        let what = if root.exists() { "not the folder of a run" } else { "there is no such folder" };
-        return Err(EngineError::unusable(root, what, "name the --out folder of `phenosure screen`"));
+        let what = if root.exists() {
+            "not the folder of a run"
+        } else {
+            "there is no such folder"
+        };
+        return Err(EngineError::unusable(
+            root,
+            what,
+            "name the --out folder of `phenosure screen`",
+        ));
     }
     let sites = root.join(SITES);
     let (mut finished, mut skipped) = (Vec::new(), Vec::new());
@@ -203,7 +238,11 @@ pub(crate) fn read_run(root: &Path) -> Result<FoundSites, EngineError> {
             skipped.push(read_skipped(&sites.join(&name))?);
         }
     }
-    Ok(FoundSites { stages, finished, skipped })
+    Ok(FoundSites {
+        stages,
+        finished,
+        skipped,
+    })
 }
 
 #[cfg(test)]
@@ -241,9 +280,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         RunFolder::claim(folder.path(), &stage(2, "P"), None, false).unwrap();
         RunFolder::claim(folder.path(), &stage(2, "P"), None, false).unwrap();
-        let message = RunFolder::claim(folder.path(), &stage(4, "P"), None, false).unwrap_err().to_string();
-        assert!(message.contains("draws 2 there, 4 now") && message.contains("--force"), "{message}");
-        let message = RunFolder::claim(folder.path(), &stage(2, "Q"), None, false).unwrap_err().to_string();
+        let message = RunFolder::claim(folder.path(), &stage(4, "P"), None, false)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("draws 2 there, 4 now") && message.contains("--force"),
+            "{message}"
+        );
+        let message = RunFolder::claim(folder.path(), &stage(2, "Q"), None, false)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("other plates (P)"), "{message}");
         RunFolder::claim(folder.path(), &stage(4, "Q"), None, true).unwrap();
     }
@@ -252,7 +298,9 @@ mod tests {
     fn a_folder_with_other_files_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("thesis.tex"), "x").unwrap();
-        let message = RunFolder::claim(folder.path(), &stage(2, "P"), None, false).unwrap_err().to_string();
+        let message = RunFolder::claim(folder.path(), &stage(2, "P"), None, false)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("thesis.tex"), "{message}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -261,7 +309,10 @@ mod tests {
     fn what_an_interruption_left_is_swept_away() {
         let folder = tempfile::tempdir().unwrap();
         RunFolder::claim(folder.path(), &stage(2, "P"), None, false).unwrap();
-        let left = folder.path().join(SITES).join(format!("{UNFINISHED}7-P_A01_s1_t0.parquet"));
+        let left = folder
+            .path()
+            .join(SITES)
+            .join(format!("{UNFINISHED}7-P_A01_s1_t0.parquet"));
         std::fs::write(&left, "half").unwrap();
         std::fs::write(folder.path().join(".wells.csv.part"), "half").unwrap();
         RunFolder::claim(folder.path(), &stage(2, "P"), None, false).unwrap();

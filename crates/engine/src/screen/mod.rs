@@ -42,7 +42,10 @@ use crate::{Context, EngineError, RunSummary, ScreenParams, Shard, SkippedSite};
 pub fn screen(params: &ScreenParams, context: &Context) -> Result<RunSummary, EngineError> {
     let plan = Plan::make(params)?;
     let networks = Networks::load(
-        params.labels_from.is_none().then_some(params.segment_with.as_str()),
+        params
+            .labels_from
+            .is_none()
+            .then_some(params.segment_with.as_str()),
         params.classify_with.as_deref(),
         &params.networks,
     )?;
@@ -50,7 +53,9 @@ pub fn screen(params: &ScreenParams, context: &Context) -> Result<RunSummary, En
         settings: plan.settings(params, &networks),
         plates: plan.scan.plates().into_iter().map(str::to_owned).collect(),
         sites: plan.scan.sites.len(),
-        shard: params.shard.map(|shard| format!("{}/{}", shard.index, shard.count)),
+        shard: params
+            .shard
+            .map(|shard| format!("{}/{}", shard.index, shard.count)),
         classes: networks.class_facts(),
         credits: networks.credits(),
         warnings: plan.scan_warnings(),
@@ -93,12 +98,17 @@ fn run_sites(
     stage: &StageFile,
     context: &Context,
 ) -> Result<Done, EngineError> {
-    let threads = params.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| EngineError::Option {
-        option: "--threads",
-        value: threads.to_string(),
-        what: error.to_string(),
-    })?;
+    let threads = params
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| EngineError::Option {
+            option: "--threads",
+            value: threads.to_string(),
+            what: error.to_string(),
+        })?;
     let work = SiteWork {
         root: &plan.scan.root,
         channels: &plan.channels,
@@ -108,11 +118,20 @@ fn run_sites(
         ring_px: stage.settings.ring_px,
         labels_to: params.write_labels.then(|| params.out.join("labels")),
     };
-    let sites: Vec<&Site> = plan.scan.sites.iter().filter(|site| is_in(site, params.shard)).collect();
+    let sites: Vec<&Site> = plan
+        .scan
+        .sites
+        .iter()
+        .filter(|site| is_in(site, params.shard))
+        .collect();
     let settings = serde_json::to_vec(&stage.settings).unwrap_or_default();
     let pixels_of = |site: &Site| pixel_digest(site, work.labels_from, plan.nuclei_path(site));
     let plate_diameters = match params.diameter_px {
-        Some(diameter) => stage.plates.iter().map(|plate| (plate.clone(), Some(diameter))).collect(),
+        Some(diameter) => stage
+            .plates
+            .iter()
+            .map(|plate| (plate.clone(), Some(diameter)))
+            .collect(),
         None => {
             context.progress.begin("sizes", stage.plates.len() as u64);
             let with_settings = |site: &Site| site_digest(site, &settings, None, &pixels_of(site));
@@ -132,14 +151,25 @@ fn run_sites(
         let diameter = plate_diameters.get(&site.plate).copied().flatten();
         let digest = site_digest(site, &settings, diameter, &pixels_of(site));
         if let Some(record) = folder.finished(&id, &digest)
-            && work.labels_to.as_ref().is_none_or(|labels| labels.join(format!("{id}.tif")).is_file())
+            && work
+                .labels_to
+                .as_ref()
+                .is_none_or(|labels| labels.join(format!("{id}.tif")).is_file())
         {
-            return Ok(SiteEnd::Reused { objects: record.objects });
+            return Ok(SiteEnd::Reused {
+                objects: record.objects,
+            });
         }
         let processed = match plan.skip_reason(site) {
             Some(reason) => Err(Failure::Site(reason)),
-            None => catch_unwind(AssertUnwindSafe(|| work.process(site, &digest, diameter)))
-                .unwrap_or_else(|panic| Err(Failure::Site(format!("internal error, please report it: {}", words_of(&panic))))),
+            None => catch_unwind(AssertUnwindSafe(|| work.process(site, &digest, diameter))).unwrap_or_else(
+                |panic| {
+                    Err(Failure::Site(format!(
+                        "internal error, please report it: {}",
+                        words_of(&panic)
+                    )))
+                },
+            ),
         };
         match processed {
             Ok((thumbs, table)) => {
@@ -148,10 +178,16 @@ fn run_sites(
                 Ok(SiteEnd::New { objects })
             }
             Err(Failure::Site(reason)) => {
-                let skipped =
-                    SkippedSite { site: id, plate: site.plate.clone(), well: site.well.to_string(), reason };
+                let skipped = SkippedSite {
+                    site: id,
+                    plate: site.plate.clone(),
+                    well: site.well.to_string(),
+                    reason,
+                };
                 folder.skip(&skipped)?;
-                context.progress.note(&format!("skipped {}: {}", skipped.site, skipped.reason));
+                context
+                    .progress
+                    .note(&format!("skipped {}: {}", skipped.site, skipped.reason));
                 Ok(SiteEnd::Skipped(skipped))
             }
             Err(Failure::Run(error)) => Err(error),
@@ -173,7 +209,12 @@ fn run_sites(
     };
     // As many sites at once as threads and memory allow; the threads that are left help inside a site.
     let at_once = plan.sites_at_once(params, networks, threads);
-    pool.install(|| (0..at_once).into_par_iter().with_max_len(1).for_each(|_| worker()));
+    pool.install(|| {
+        (0..at_once)
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|_| worker())
+    });
     context.progress.end();
     if let Some(error) = lock(&fatal).take() {
         return Err(error);
@@ -183,7 +224,13 @@ fn run_sites(
     }
     let mut ends = std::mem::take(&mut *lock(&results));
     ends.sort_by_key(|(index, _)| *index);
-    let mut done = Done { sites: sites.len(), new: 0, reused: 0, objects: 0, skipped: Vec::new() };
+    let mut done = Done {
+        sites: sites.len(),
+        new: 0,
+        reused: 0,
+        objects: 0,
+        skipped: Vec::new(),
+    };
     for (_, end) in ends {
         match end {
             SiteEnd::New { objects } => {
@@ -198,9 +245,11 @@ fn run_sites(
         }
     }
     match done.skipped.first() {
-        Some(first) if done.skipped.len() == done.sites => {
-            Err(EngineError::AllSkipped { path: params.plate.clone(), sites: done.sites, first: first.reason.clone() })
-        }
+        Some(first) if done.skipped.len() == done.sites => Err(EngineError::AllSkipped {
+            path: params.plate.clone(),
+            sites: done.sites,
+            first: first.reason.clone(),
+        }),
         _ => Ok(done),
     }
 }
@@ -224,7 +273,8 @@ fn is_in(site: &Site, shard: Option<Shard>) -> bool {
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no words".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no words".to_owned())
 }
 
 fn shard_summary(params: &ScreenParams, done: Done, shard: Shard, warnings: Vec<String>) -> RunSummary {
@@ -237,8 +287,14 @@ fn shard_summary(params: &ScreenParams, done: Done, shard: Shard, warnings: Vec<
         skipped: done.skipped,
         objects: done.objects,
         wells: wells.len(),
-        warnings: [warnings, vec![format!("part {} of {}: run `phenosure gather` when all parts are done", shard.index, shard.count)]]
-            .concat(),
+        warnings: [
+            warnings,
+            vec![format!(
+                "part {} of {}: run `phenosure gather` when all parts are done",
+                shard.index, shard.count
+            )],
+        ]
+        .concat(),
         ..RunSummary::default()
     }
 }

@@ -33,7 +33,9 @@ pub(crate) struct Plan {
 pub(crate) fn layout_choice(layout: Option<&str>) -> LayoutChoice {
     match layout {
         None | Some("auto") => LayoutChoice::Auto,
-        Some(name) if name.ends_with(".toml") || Path::new(name).is_file() => LayoutChoice::File(PathBuf::from(name)),
+        Some(name) if name.ends_with(".toml") || Path::new(name).is_file() => {
+            LayoutChoice::File(PathBuf::from(name))
+        }
         Some(name) => LayoutChoice::Named(name.to_owned()),
     }
 }
@@ -51,10 +53,18 @@ impl Plan {
     /// Errors: an unusable plate, channel or plate map; nothing has been written.
     pub(crate) fn make(params: &ScreenParams) -> Result<Self, EngineError> {
         let mut scan = scan_plate(&params.plate, params.layout.as_deref())?;
-        let channels =
-            Channels::settle(&scan, &params.channel_names, params.nuclei.as_deref(), params.cells.as_deref())?;
+        let channels = Channels::settle(
+            &scan,
+            &params.channel_names,
+            params.nuclei.as_deref(),
+            params.cells.as_deref(),
+        )?;
         if let Some(folder) = params.labels_from.as_deref().filter(|folder| !folder.is_dir()) {
-            return Err(EngineError::unusable(folder, "no such folder", "name the folder of your label images with --labels-from"));
+            return Err(EngineError::unusable(
+                folder,
+                "no such folder",
+                "name the folder of your label images with --labels-from",
+            ));
         }
         let map = match &params.gather.plate_map {
             Some(path) => Some(PlateMap::read(path, &map_params(&params.gather))?),
@@ -82,7 +92,9 @@ impl Plan {
                 channels: BTreeMap::new(),
             };
             let path = file.path.strip_prefix(&scan.root).unwrap_or(&file.path);
-            skipped.entry(site.id()).or_insert_with(|| format!("{path:?}: {}", file.reason));
+            skipped
+                .entry(site.id())
+                .or_insert_with(|| format!("{path:?}: {}", file.reason));
             // A site all of whose files were skipped is still a site of the plate.
             if !scan.sites.iter().any(|known| known.id() == site.id()) {
                 scan.sites.push(site);
@@ -91,7 +103,13 @@ impl Plan {
         scan.sites.sort_by(|a, b| {
             (&a.plate, a.well, a.site, a.timepoint).cmp(&(&b.plate, b.well, b.site, b.timepoint))
         });
-        Ok(Self { scan, channels, map_warnings, not_estimable, skipped })
+        Ok(Self {
+            scan,
+            channels,
+            map_warnings,
+            not_estimable,
+            skipped,
+        })
     }
 
     /// What the sites' results depend on.
@@ -101,7 +119,10 @@ impl Plan {
             layout: self.scan.layout.clone(),
             channels: self.channels.all.clone(),
             nuclei: self.channels.nuclei_name().to_owned(),
-            cells: self.channels.cells.map(|index| self.channels.all[index].0.clone()),
+            cells: self
+                .channels
+                .cells
+                .map(|index| self.channels.all[index].0.clone()),
             segment: networks.segment_id(),
             classify: networks.classify_id(),
             members: params.networks.members,
@@ -115,13 +136,24 @@ impl Plan {
 
     /// The nuclear image of a site; empty where it has none.
     pub(crate) fn nuclei_path<'a>(&self, site: &'a Site) -> &'a Path {
-        site.channels.get(&self.channels.all[self.channels.nuclei].1).map_or(Path::new(""), PathBuf::as_path)
+        site.channels
+            .get(&self.channels.all[self.channels.nuclei].1)
+            .map_or(Path::new(""), PathBuf::as_path)
     }
 
     /// Why a site is left out before any of its files is opened.
     pub(crate) fn skip_reason(&self, site: &Site) -> Option<String> {
-        let missing = self.channels.all.iter().find(|(_, found)| !site.channels.contains_key(found))?;
-        Some(self.skipped.get(&site.id()).cloned().unwrap_or_else(|| format!("channel {:?} has no file", missing.0)))
+        let missing = self
+            .channels
+            .all
+            .iter()
+            .find(|(_, found)| !site.channels.contains_key(found))?;
+        Some(
+            self.skipped
+                .get(&site.id())
+                .cloned()
+                .unwrap_or_else(|| format!("channel {:?} has no file", missing.0)),
+        )
     }
 
     /// What the scan has to say, with paths relative to the plate folder.
@@ -130,19 +162,28 @@ impl Plan {
         if !root.ends_with('/') {
             root.push('/');
         }
-        self.scan.warnings.iter().map(|line| line.replace(&root, "")).collect()
+        self.scan
+            .warnings
+            .iter()
+            .map(|line| line.replace(&root, ""))
+            .collect()
     }
 
     /// How many sites may be worked on at once: threads, bounded by memory.
     pub(crate) fn sites_at_once(&self, params: &ScreenParams, networks: &Networks, threads: usize) -> usize {
-        let first = self.scan.sites.iter().map(|site| self.nuclei_path(site)).find_map(|path| {
-            image::read_gray(path, &ReadLimits::default()).ok()
-        });
+        let first = self
+            .scan
+            .sites
+            .iter()
+            .map(|site| self.nuclei_path(site))
+            .find_map(|path| image::read_gray(path, &ReadLimits::default()).ok());
         let Some((plane, _)) = first else { return threads };
         let a_pixel = BYTES_A_PIXEL + 4 * self.channels.all.len() as u64 + networks.bytes_a_pixel();
         let a_site = plane.len() as u64 * a_pixel;
         let budget = params.memory.or_else(half_of_memory).unwrap_or(u64::MAX);
-        usize::try_from(budget / a_site.max(1)).unwrap_or(usize::MAX).clamp(1, threads)
+        usize::try_from(budget / a_site.max(1))
+            .unwrap_or(usize::MAX)
+            .clamp(1, threads)
     }
 }
 

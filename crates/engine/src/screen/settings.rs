@@ -63,7 +63,10 @@ impl SiteSettings {
 
 fn flat(settings: &SiteSettings) -> BTreeMap<String, String> {
     match serde_json::to_value(settings) {
-        Ok(serde_json::Value::Object(fields)) => fields.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
+        Ok(serde_json::Value::Object(fields)) => fields
+            .into_iter()
+            .map(|(name, value)| (name, value.to_string()))
+            .collect(),
         _ => BTreeMap::new(),
     }
 }

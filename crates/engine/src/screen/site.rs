@@ -13,7 +13,7 @@ use super::networks::{Networks, Segmented};
 use super::table::{ObjectQuality, site_table, table_bytes};
 use super::thumbs::{ChannelRecord, SiteRecord, Thumbs, choose_objects, make_pictures};
 use crate::EngineError;
-use crate::files::{temporary_name, make_folder};
+use crate::files::{make_folder, temporary_name};
 
 /// Images with a shorter side hold no nucleus that could be told from noise.
 const SMALLEST_SIDE_PX: usize = 16;
@@ -84,12 +84,19 @@ impl SiteWork<'_> {
     ///
     /// Errors: a channel without a file, a file that cannot be used, channels of different sizes.
     pub(crate) fn read(&self, site: &Site) -> Result<Pixels, String> {
-        let mut pixels = Pixels { planes: Vec::new(), pixel_size_um: self.pixel_size_um, warnings: Vec::new() };
+        let mut pixels = Pixels {
+            planes: Vec::new(),
+            pixel_size_um: self.pixel_size_um,
+            warnings: Vec::new(),
+        };
         let mut first: Option<(String, (usize, usize))> = None;
         for (name, found) in &self.channels.all {
-            let path = site.channels.get(found).ok_or_else(|| format!("channel {name:?} has no file"))?;
-            let (plane, info) =
-                read_gray(path, &ReadLimits::default()).map_err(|error| self.without_root(&error.to_string()))?;
+            let path = site
+                .channels
+                .get(found)
+                .ok_or_else(|| format!("channel {name:?} has no file"))?;
+            let (plane, info) = read_gray(path, &ReadLimits::default())
+                .map_err(|error| self.without_root(&error.to_string()))?;
             let file = self.relative(path);
             let size = plane.dim();
             match &first {
@@ -103,7 +110,12 @@ impl SiteWork<'_> {
                 None => first = Some((file.clone(), size)),
             }
             pixels.pixel_size_um = pixels.pixel_size_um.or(info.pixel_size_um);
-            pixels.warnings.extend(info.warnings.into_iter().map(|what| FileWarning { file: file.clone(), what }));
+            pixels
+                .warnings
+                .extend(info.warnings.into_iter().map(|what| FileWarning {
+                    file: file.clone(),
+                    what,
+                }));
             pixels.planes.push(plane);
         }
         Ok(pixels)
@@ -120,17 +132,29 @@ impl SiteWork<'_> {
         warnings: &mut Vec<FileWarning>,
     ) -> Result<Segmented, Failure> {
         let path = self.nuclei_path(site);
-        let mut warn = |what: String| warnings.push(FileWarning { file: self.relative(&path), what });
+        let mut warn = |what: String| {
+            warnings.push(FileWarning {
+                file: self.relative(&path),
+                what,
+            })
+        };
         let segmented = if let Some(folder) = self.labels_from {
             let file = find_labels(folder, site, &path).ok_or_else(|| {
-                Failure::Site(format!("no label image for {:?}: {:?} was looked for in --labels-from", self.relative(&path), site.id()))
+                Failure::Site(format!(
+                    "no label image for {:?}: {:?} was looked for in --labels-from",
+                    self.relative(&path),
+                    site.id()
+                ))
             })?;
             let labels = read_labels(&file, &ReadLimits::default()).map_err(|error| {
                 let folder = format!("{}/", folder.display());
                 Failure::Site(error.to_string().replace(&folder, ""))
             })?;
             if labels.shape() != nuclei.dim() {
-                let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let name = file
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default();
                 return Err(Failure::Site(format!(
                     "label image {name:?} is {} x {} pixels, the image is {} x {}",
                     labels.shape().1,
@@ -141,7 +165,11 @@ impl SiteWork<'_> {
             }
             Segmented::given(labels)
         } else if nuclei.dim().0.min(nuclei.dim().1) < SMALLEST_SIDE_PX {
-            warn(format!("{} x {} pixels are too few for a nucleus: no object was looked for", nuclei.dim().1, nuclei.dim().0));
+            warn(format!(
+                "{} x {} pixels are too few for a nucleus: no object was looked for",
+                nuclei.dim().1,
+                nuclei.dim().0
+            ));
             return Ok(Segmented::given(Labels::empty(nuclei.dim())));
         } else {
             let normalized = image::normalize_nuclear(nuclei);
@@ -158,13 +186,21 @@ impl SiteWork<'_> {
     }
 
     fn nuclei_path(&self, site: &Site) -> PathBuf {
-        site.channels.get(&self.channels.all[self.channels.nuclei].1).cloned().unwrap_or_default()
+        site.channels
+            .get(&self.channels.all[self.channels.nuclei].1)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Does all of a site. `diameter_px` is the typical diameter of a nucleus on its plate.
     ///
     /// Errors: what [`read`](Self::read) and [`segment`](Self::segment) say; a label image that cannot be written.
-    pub(crate) fn process(&self, site: &Site, digest: &str, diameter_px: Option<f32>) -> Result<(Thumbs, Vec<u8>), Failure> {
+    pub(crate) fn process(
+        &self,
+        site: &Site,
+        digest: &str,
+        diameter_px: Option<f32>,
+    ) -> Result<(Thumbs, Vec<u8>), Failure> {
         let mut pixels = self.read(site).map_err(Failure::Site)?;
         let nuclei = pixels.planes[self.channels.nuclei].view();
         let segmented = self.segment(site, nuclei, None, &mut pixels.warnings)?;
@@ -172,21 +208,43 @@ impl SiteWork<'_> {
         if let Some(folder) = &self.labels_to {
             write_label_image(folder, &site.id(), labels)?;
         }
-        let named: Vec<(String, ArrayView2<f32>)> =
-            self.channels.all.iter().zip(&pixels.planes).map(|((name, _), plane)| (name.clone(), plane.view())).collect();
-        let params = MeasureParams { ring_px: self.ring_px, nucleus_channel: self.channels.nuclei };
+        let named: Vec<(String, ArrayView2<f32>)> = self
+            .channels
+            .all
+            .iter()
+            .zip(&pixels.planes)
+            .map(|((name, _), plane)| (name.clone(), plane.view()))
+            .collect();
+        let params = MeasureParams {
+            ring_px: self.ring_px,
+            nucleus_channel: self.channels.nuclei,
+        };
         let features = measure(labels, &named, &params).map_err(|error| Failure::Site(error.to_string()))?;
-        let centers: Vec<(f32, f32)> = features.objects.iter().map(|o| (o.center_row, o.center_col)).collect();
-        let classified =
-            self.networks.classify(nuclei, &centers, diameter_px, pixels.pixel_size_um).map_err(Failure::Run)?;
+        let centers: Vec<(f32, f32)> = features
+            .objects
+            .iter()
+            .map(|o| (o.center_row, o.center_col))
+            .collect();
+        let classified = self
+            .networks
+            .classify(nuclei, &centers, diameter_px, pixels.pixel_size_um)
+            .map_err(Failure::Run)?;
         let of_objects = object_quality(labels, nuclei);
         let object_quality = ObjectQuality {
             focus: of_objects.iter().map(|q| q.focus).collect(),
             saturated_share: of_objects.iter().map(|q| q.saturated_share).collect(),
         };
-        let mut table = site_table(site, labels, &features, &segmented, &object_quality, classified.as_ref())
+        let mut table = site_table(
+            site,
+            labels,
+            &features,
+            &segmented,
+            &object_quality,
+            classified.as_ref(),
+        )
+        .map_err(|error| Failure::Site(format!("the table could not be made: {error}")))?;
+        let bytes = table_bytes(&mut table)
             .map_err(|error| Failure::Site(format!("the table could not be made: {error}")))?;
-        let bytes = table_bytes(&mut table).map_err(|error| Failure::Site(format!("the table could not be made: {error}")))?;
 
         let mut scores: Vec<Vec<Option<f64>>> = Vec::new();
         if let Some(classified) = &classified {
@@ -197,8 +255,14 @@ impl SiteWork<'_> {
         let chosen = choose_objects(centers.len(), &scores);
         let views: Vec<ArrayView2<f32>> = pixels.planes.iter().map(|plane| plane.view()).collect();
         let ranges: Vec<(f32, f32)> = views.iter().map(gray_range).collect();
-        let pictures =
-            make_pictures(&views, &ranges, labels, &centers, &chosen, diameter_px.unwrap_or(FALLBACK_DIAMETER_PX));
+        let pictures = make_pictures(
+            &views,
+            &ranges,
+            labels,
+            &centers,
+            &chosen,
+            diameter_px.unwrap_or(FALLBACK_DIAMETER_PX),
+        );
         pixels.warnings.sort();
         let record = SiteRecord {
             digest: digest.to_owned(),
@@ -216,17 +280,29 @@ impl SiteWork<'_> {
             nuclei: self.channels.nuclei,
             warnings: pixels.warnings,
             field: pictures.size,
-            crops: chosen.iter().map(|&index| features.objects[index].label).collect(),
+            crops: chosen
+                .iter()
+                .map(|&index| features.objects[index].label)
+                .collect(),
         };
-        Ok((Thumbs { record, field: pictures.field, outlines: pictures.outlines, crops: pictures.crops }, bytes))
+        Ok((
+            Thumbs {
+                record,
+                field: pictures.field,
+                outlines: pictures.outlines,
+                crops: pictures.crops,
+            },
+            bytes,
+        ))
     }
 
     fn channel_records(&self, planes: &[ArrayView2<f32>], ranges: &[(f32, f32)]) -> Vec<ChannelRecord> {
-        let of_channel = |((name, plane), &(low, high)): ((&(String, String), &ArrayView2<f32>), &(f32, f32))| {
-            let q = quality(*plane);
+        let of_channel = |channel: usize| {
+            let (plane, (low, high)) = (planes[channel], ranges[channel]);
+            let q = quality(plane);
             let [bottom, top] = percentiles(plane.iter().copied(), [1.0, 99.8]).unwrap_or([low, high]);
             ChannelRecord {
-                name: name.0.clone(),
+                name: self.channels.all[channel].0.clone(),
                 focus: q.focus.is_finite().then_some(q.focus),
                 saturated_share: q.saturated_share,
                 background: q.background,
@@ -235,13 +311,17 @@ impl SiteWork<'_> {
                 contrast: (bottom, top),
             }
         };
-        self.channels.all.iter().zip(planes).zip(ranges).map(of_channel).collect()
+        (0..planes.len()).map(of_channel).collect()
     }
 }
 
 /// Lowest and highest value of a plane.
 fn gray_range(plane: &ArrayView2<f32>) -> (f32, f32) {
-    plane.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
+    plane
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
+            (low.min(value), high.max(value))
+        })
 }
 
 /// How far each object lies from the site's middle in its most deviating features: a stand-in for the novelty that only
@@ -255,7 +335,9 @@ fn unusual(features: &measure::Features) -> Option<Vec<Option<f64>>> {
     for column in features.values.columns() {
         let values: Vec<f64> = column.iter().map(|&value| f64::from(value)).collect();
         let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-        let Some(z) = uncertainty::robust_z(&values, &finite) else { continue };
+        let Some(z) = uncertainty::robust_z(&values, &finite) else {
+            continue;
+        };
         for (total, z) in sum.iter_mut().zip(z) {
             // One wild ratio must not decide alone.
             *total += if z.is_finite() { z.abs().min(6.0) } else { 0.0 };
@@ -266,7 +348,10 @@ fn unusual(features: &measure::Features) -> Option<Vec<Option<f64>>> {
 
 /// The label image of a site: named like the site or like its nuclear image, with the endings that tools use.
 pub(crate) fn find_labels(folder: &Path, site: &Site, image: &Path) -> Option<PathBuf> {
-    let stem = image.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = image
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     find_label_file(folder, &[site.id(), stem])
 }
 
@@ -292,7 +377,13 @@ pub(crate) fn write_label_image(folder: &Path, name: &str, labels: &Labels) -> R
     make_folder(folder)?;
     let path = folder.join(format!("{name}.tif"));
     let temporary = temporary_name(&path);
-    let write = |what: String| EngineError::Write { path: path.clone(), source: std::io::Error::other(what) };
+    let write = |what: String| EngineError::Write {
+        path: path.clone(),
+        source: std::io::Error::other(what),
+    };
     write_labels(&temporary, labels).map_err(|error| write(error.to_string()))?;
-    std::fs::rename(&temporary, &path).map_err(|source| EngineError::Write { path: path.clone(), source })
+    std::fs::rename(&temporary, &path).map_err(|source| EngineError::Write {
+        path: path.clone(),
+        source,
+    })
 }

@@ -47,14 +47,37 @@ pub(crate) fn site_table(
     }
     let objects = &features.objects;
     columns.extend([
-        Column::new("Metadata_ObjectNumber".into(), objects.iter().map(|o| o.label).collect::<Vec<u32>>()),
-        Column::new("Metadata_Location_X".into(), objects.iter().map(|o| o.center_col).collect::<Vec<f32>>()),
-        Column::new("Metadata_Location_Y".into(), objects.iter().map(|o| o.center_row).collect::<Vec<f32>>()),
-        Column::new("Metadata_Location_TouchesBorder".into(), objects.iter().map(|o| o.touches_border).collect::<Vec<bool>>()),
+        Column::new(
+            "Metadata_ObjectNumber".into(),
+            objects.iter().map(|o| o.label).collect::<Vec<u32>>(),
+        ),
+        Column::new(
+            "Metadata_Location_X".into(),
+            objects.iter().map(|o| o.center_col).collect::<Vec<f32>>(),
+        ),
+        Column::new(
+            "Metadata_Location_Y".into(),
+            objects.iter().map(|o| o.center_row).collect::<Vec<f32>>(),
+        ),
+        Column::new(
+            "Metadata_Location_TouchesBorder".into(),
+            objects.iter().map(|o| o.touches_border).collect::<Vec<bool>>(),
+        ),
         optional_f32("Metadata_Quality_Focus", quality.focus.iter().copied()),
-        optional_f32("Metadata_Quality_SaturatedShare", quality.saturated_share.iter().copied()),
-        column_or_null("Metadata_Segmentation_Agreement", segmented.agreement.as_deref(), n),
-        column_or_null("Metadata_Segmentation_BorderEntropy", segmented.border_entropy.as_deref(), n),
+        optional_f32(
+            "Metadata_Quality_SaturatedShare",
+            quality.saturated_share.iter().copied(),
+        ),
+        column_or_null(
+            "Metadata_Segmentation_Agreement",
+            segmented.agreement.as_deref(),
+            n,
+        ),
+        column_or_null(
+            "Metadata_Segmentation_BorderEntropy",
+            segmented.border_entropy.as_deref(),
+            n,
+        ),
     ]);
     for (threshold, name) in ["P50", "P70", "P90"].iter().enumerate() {
         let p = segmented.p_iou.as_ref().map(|p| p[threshold].as_slice());
@@ -74,28 +97,43 @@ pub(crate) fn class_columns(classified: &Classified) -> Vec<Column> {
         .into_iter()
         .map(|row| (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best }))
         .collect();
-    let names: Vec<&str> = top.iter().map(|&class| classified.classes[class].as_str()).collect();
-    let confidence = top.iter().enumerate().map(|(object, &class)| probability[(object, class)] as f32);
+    let names: Vec<&str> = top
+        .iter()
+        .map(|&class| classified.classes[class].as_str())
+        .collect();
+    let confidence = top
+        .iter()
+        .enumerate()
+        .map(|(object, &class)| probability[(object, class)] as f32);
     let mut columns = vec![
         Column::new("Metadata_Phenotype_Class".into(), names),
         optional_f32("Metadata_Phenotype_Confidence", confidence),
     ];
     for (class, name) in classified.classes.iter().enumerate() {
         let p = probability.column(class);
-        columns.push(optional_f32(&format!("{CLASS_P}{name}"), p.iter().map(|&p| p as f32)));
+        columns.push(optional_f32(
+            &format!("{CLASS_P}{name}"),
+            p.iter().map(|&p| p as f32),
+        ));
     }
     for (name, entropy) in [
         ("EntropyTotal", &classified.total),
         ("EntropyAleatoric", &classified.aleatoric),
         ("EntropyEpistemic", &classified.epistemic),
     ] {
-        columns.push(optional_f32(&format!("Metadata_Phenotype_{name}"), entropy.iter().map(|&nats| nats as f32)));
+        columns.push(optional_f32(
+            &format!("Metadata_Phenotype_{name}"),
+            entropy.iter().map(|&nats| nats as f32),
+        ));
     }
     for (class, name) in classified.classes.iter().enumerate() {
         let p = classified.conformal_p.column(class);
         columns.push(Column::new(format!("{CONFORMAL_P}{name}").into(), p.to_vec()));
     }
-    columns.push(Column::new("Metadata_Novelty_P_Known".into(), classified.p_known.clone()));
+    columns.push(Column::new(
+        "Metadata_Novelty_P_Known".into(),
+        classified.p_known.clone(),
+    ));
     columns
 }
 

@@ -137,23 +137,43 @@ pub(crate) fn make_pictures(
 ) -> Pictures {
     let (rows, cols) = labels.shape();
     let scale = (rows.max(cols) as f32 / FIELD_PX as f32).max(1.0);
-    let size = (((rows as f32 / scale).round() as usize).max(1), ((cols as f32 / scale).round() as usize).max(1));
+    let size = (
+        ((rows as f32 / scale).round() as usize).max(1),
+        ((cols as f32 / scale).round() as usize).max(1),
+    );
     let crop_scale = (diameter_px * CROP_DIAMETERS / CROP_PX as f32).max(0.25);
     let gray = |plane: Array2<f32>, (low, high): (f32, f32)| {
         let span = if high > low { high - low } else { 1.0 };
         plane.mapv(|value| (((value - low) / span).clamp(0.0, 1.0) * 255.0).round() as u8)
     };
-    let field = planes.iter().zip(range).map(|(plane, &range)| gray(shrink(*plane, size), range)).collect();
-    let middle = Affine::about([[scale, 0.0], [0.0, scale]], size, ((rows as f32 - 1.0) / 2.0, (cols as f32 - 1.0) / 2.0));
+    let field = planes
+        .iter()
+        .zip(range)
+        .map(|(plane, &range)| gray(shrink(*plane, size), range))
+        .collect();
+    let middle = Affine::about(
+        [[scale, 0.0], [0.0, scale]],
+        size,
+        ((rows as f32 - 1.0) / 2.0, (cols as f32 - 1.0) / 2.0),
+    );
     let small = Labels::relabel(resample_nearest(labels.map.view(), &middle, size));
     let crops = chosen
         .iter()
         .map(|&index| {
             let crop = |plane: &ArrayView2<f32>| crop_at(*plane, centers[index], CROP_PX, crop_scale);
-            planes.iter().zip(range).map(|(plane, &range)| gray(crop(plane), range)).collect()
+            planes
+                .iter()
+                .zip(range)
+                .map(|(plane, &range)| gray(crop(plane), range))
+                .collect()
         })
         .collect();
-    Pictures { size, field, outlines: outline_mask(&small), crops }
+    Pictures {
+        size,
+        field,
+        outlines: outline_mask(&small),
+        crops,
+    }
 }
 
 /// A plane at a smaller size: each pixel is the mean of the source pixels it covers.
@@ -182,8 +202,11 @@ pub(crate) fn choose_objects(n: usize, scores: &[Vec<Option<f64>>]) -> Vec<usize
     let mut chosen = std::collections::BTreeSet::new();
     let share = MAX_CROPS / 2 / scores.len().max(1);
     for score in scores {
-        let mut order: Vec<(f64, usize)> =
-            score.iter().enumerate().filter_map(|(index, value)| Some(((*value)?, index))).collect();
+        let mut order: Vec<(f64, usize)> = score
+            .iter()
+            .enumerate()
+            .filter_map(|(index, value)| Some(((*value)?, index)))
+            .collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         chosen.extend(order.iter().take(share).map(|&(_, index)| index));
     }
@@ -218,19 +241,35 @@ impl Thumbs {
         let (record, mut rest) = split(path, &bytes)?;
         let damaged = || damaged(path);
         let mut take = |(rows, cols): (usize, usize)| {
-            let length = rows.checked_mul(cols).filter(|&length| length <= rest.len()).ok_or_else(damaged)?;
+            let length = rows
+                .checked_mul(cols)
+                .filter(|&length| length <= rest.len())
+                .ok_or_else(damaged)?;
             let (plane, left) = rest.split_at(length);
             rest = left;
             Array2::from_shape_vec((rows, cols), plane.to_vec()).map_err(|_| damaged())
         };
-        let field = record.channels.iter().map(|_| take(record.field)).collect::<Result<_, _>>()?;
+        let field = record
+            .channels
+            .iter()
+            .map(|_| take(record.field))
+            .collect::<Result<_, _>>()?;
         let outlines = take(record.field)?.mapv(|on| on > 0);
         let mut crops = Vec::new();
         for _ in &record.crops {
-            let of_object = record.channels.iter().map(|_| take((CROP_PX, CROP_PX))).collect::<Result<_, _>>()?;
+            let of_object = record
+                .channels
+                .iter()
+                .map(|_| take((CROP_PX, CROP_PX)))
+                .collect::<Result<_, _>>()?;
             crops.push(of_object);
         }
-        Ok(Self { record, field, outlines, crops })
+        Ok(Self {
+            record,
+            field,
+            outlines,
+            crops,
+        })
     }
 
     /// Reads the header alone.
@@ -246,14 +285,21 @@ fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(SiteRecord, &'a [u8]), Eng
     let damaged = || damaged(path);
     let rest = bytes.strip_prefix(MAGIC.as_slice()).ok_or_else(damaged)?;
     let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|&n| n <= rest.len()).ok_or_else(damaged)?;
+    let length = usize::try_from(u64::from_le_bytes(*length))
+        .ok()
+        .filter(|&n| n <= rest.len())
+        .ok_or_else(damaged)?;
     let (header, pictures) = rest.split_at(length);
     let record = serde_json::from_slice(header).map_err(|_| damaged())?;
     Ok((record, pictures))
 }
 
 fn damaged(path: &Path) -> EngineError {
-    EngineError::unusable(path, "this is not a site record of this version", "run `phenosure screen` again with the same arguments")
+    EngineError::unusable(
+        path,
+        "this is not a site record of this version",
+        "run `phenosure screen` again with the same arguments",
+    )
 }
 
 /// Reads the note on a site that was left out.
@@ -299,11 +345,25 @@ mod tests {
     #[test]
     fn pictures_come_back_as_they_were_written() {
         let plane = Array2::from_shape_fn((20, 30), |(row, col)| (row + col) as f32 / 50.0);
-        let labels = Labels::relabel(Array2::from_shape_fn((20, 30), |(r, c)| u32::from((5..15).contains(&r) && (8..18).contains(&c))));
-        let pictures = make_pictures(&[plane.view()], &[(0.0, 1.0)], &labels, &[(9.5, 12.5)], &[0], 10.0);
+        let labels = Labels::relabel(Array2::from_shape_fn((20, 30), |(r, c)| {
+            u32::from((5..15).contains(&r) && (8..18).contains(&c))
+        }));
+        let pictures = make_pictures(
+            &[plane.view()],
+            &[(0.0, 1.0)],
+            &labels,
+            &[(9.5, 12.5)],
+            &[0],
+            10.0,
+        );
         assert_eq!(pictures.size, (20, 30));
         assert!(pictures.outlines[(5, 10)] && !pictures.outlines[(10, 12)]);
-        let thumbs = Thumbs { record: record(), field: pictures.field, outlines: pictures.outlines, crops: pictures.crops };
+        let thumbs = Thumbs {
+            record: record(),
+            field: pictures.field,
+            outlines: pictures.outlines,
+            crops: pictures.crops,
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = thumbs_path(folder.path(), "P_A01_s1_t0");
         std::fs::write(&path, thumbs.to_bytes()).unwrap();
