@@ -46,7 +46,8 @@ impl Check {
         }
     }
 
-    /// Separation of positive from negative controls by Z′: ≥ 0.5 passes, below limits.
+    /// Separation of positive from negative controls by Z′: passes at ≥ 0.5 with an interval that stays above 0 (the
+    /// bands of the controls do not touch), limits otherwise.
     ///
     /// `measure` says in which feature; the interval's level is that of the caller's tables (90 %).
     pub fn control_separation(measure: &str, z_prime: &Estimable<Estimate>) -> Self {
@@ -59,8 +60,13 @@ impl Check {
                 hint: None,
             },
             Estimable::Value(z) => {
+                let is_sure = z.interval.is_some_and(|(lower, _)| lower >= 0.0);
                 let (status, how) = match z.value {
-                    v if v >= 0.5 => (CheckStatus::Pass, "controls separate well"),
+                    v if v >= 0.5 && is_sure => (CheckStatus::Pass, "controls separate well"),
+                    v if v >= 0.5 => (
+                        CheckStatus::Limit,
+                        "controls seem to separate, with too few wells to be sure",
+                    ),
                     v if v > 0.0 => (CheckStatus::Limit, "controls separate weakly"),
                     _ => (CheckStatus::Limit, "positive and negative controls overlap"),
                 };
@@ -70,7 +76,7 @@ impl Check {
                         crate::number::plain(lower, 2),
                         crate::number::plain(upper, 2)
                     ),
-                    None => ", no interval: too few wells".into(),
+                    None => ", no interval".into(),
                 };
                 let z = crate::number::plain(z.value, 2);
                 Self {
@@ -135,5 +141,53 @@ impl Check {
                 hint: None,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_comes_first_in_the_sentence() {
+        let verdict = Verdict::from_checks(vec![
+            Check::skipped_sites(0, 48),
+            Check::focus(1, 48),
+            Check::control_separation("x", &Estimable::NotEstimable("no positive controls".into())),
+        ]);
+        assert_eq!(verdict.usability, Usability::WithLimits);
+        assert_eq!(
+            verdict.sentence,
+            "1 of 48 wells is out of focus; control separation is not estimable (no positive controls); all 48 sites were read"
+        );
+    }
+
+    #[test]
+    fn separation_needs_an_interval_above_zero_to_pass() {
+        let check = |z: Estimate| Check::control_separation("m", &z.into());
+        assert_eq!(check(Estimate::within(0.9, 0.4, 0.95)).status, CheckStatus::Pass);
+        let unsure = check(Estimate::within(0.68, -2.17, 0.79));
+        assert_eq!(unsure.status, CheckStatus::Limit);
+        assert!(
+            unsure
+                .finding
+                .contains("(Z′ 0.68 in m, 90 % interval \u{2212}2.17 to 0.79)"),
+            "{}",
+            unsure.finding
+        );
+        assert_eq!(check(Estimate::point(0.9)).status, CheckStatus::Limit);
+        assert!(
+            check(Estimate::within(-0.1, -0.5, 0.2))
+                .finding
+                .starts_with("positive and negative controls overlap")
+        );
+    }
+
+    #[test]
+    fn a_plate_without_readable_sites_is_not_usable() {
+        let verdict = |skipped| Verdict::from_checks(vec![Check::skipped_sites(skipped, 4)]).usability;
+        assert_eq!(verdict(0), Usability::Usable);
+        assert_eq!(verdict(1), Usability::WithLimits);
+        assert_eq!(verdict(4), Usability::NotUsable);
     }
 }

@@ -12,14 +12,12 @@ pub(crate) fn entropy_bars(split: &EntropySplit) -> Result<String, ReportError> 
     let (width, left, top) = (400.0, 132.0, 24.0);
     let bottom = top + STEP * split.groups.len() as f64;
     let total = |aleatoric: f64, epistemic: f64| aleatoric.max(0.0) + epistemic.max(0.0);
-    let axis = Axis::over(
-        split
-            .groups
-            .iter()
-            .map(|group| total(group.aleatoric, group.epistemic)),
-        Scale::Share,
-        (left, width - 40.0),
-    );
+    // Entropies are no shares: they go beyond 1.
+    let sums = split
+        .groups
+        .iter()
+        .map(|group| total(group.aleatoric, group.epistemic));
+    let axis = Axis::over(sums.chain([0.0]), Scale::Number, (left, width - 40.0));
     let described: Vec<String> = split
         .groups
         .iter()
@@ -78,4 +76,43 @@ pub(crate) fn entropy_bars(split: &EntropySplit) -> Result<String, ReportError> 
         let scale = format!("nats (largest possible {})", plain(split.maximum, 2));
         canvas.text((left, bottom + 25.0), &scale, Align::Left, 10.0, "tm");
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EntropyGroup;
+
+    #[test]
+    fn entropies_beyond_one_are_drawn_in_full() {
+        let group = |aleatoric, epistemic| EntropyGroup {
+            name: "g".into(),
+            aleatoric,
+            epistemic,
+            cells: 1,
+        };
+        let split = EntropySplit {
+            groups: vec![group(1.5, 0.5), group(0.75, 0.25)],
+            maximum: 2.5,
+            note: None,
+        };
+        let svg = entropy_bars(&split).unwrap();
+        let widths: Vec<f64> = svg
+            .lines()
+            .filter(|line| line.starts_with("<rect") && line.contains("height=\"160\""))
+            .map(|line| {
+                line.split_once("width=\"")
+                    .unwrap()
+                    .1
+                    .split_once('"')
+                    .unwrap()
+                    .0
+                    .parse()
+                    .unwrap()
+            })
+            .collect();
+        assert_eq!(widths.len(), 4, "{svg}");
+        assert!((widths[0] / widths[2] - 2.0).abs() < 0.01, "{widths:?}");
+        assert!((widths[0] / widths[1] - 3.0).abs() < 0.01, "{widths:?}");
+    }
 }

@@ -51,13 +51,23 @@ impl HeatDomain {
     }
 }
 
-/// A value in the width of a well: shares as per cent without sign, the rest as short as it can be.
-fn in_well(value: f64, scale: Scale) -> String {
-    match scale {
-        Scale::Share => plain(100.0 * value, 0),
-        Scale::Count => plain(value, 0),
-        Scale::Ratio | Scale::Number if value.abs() >= 10.0 => plain(value, 0),
-        Scale::Ratio | Scale::Number => plain(value, 1),
+/// A value in the width of a well, about four characters: shares as per cent without sign, other numbers with the
+/// decimals that the map's range needs and without a leading zero.
+fn in_well(value: f64, scale: Scale, domain: HeatDomain) -> String {
+    let largest = domain.low.abs().max(domain.high.abs());
+    let decimals = match scale {
+        Scale::Share => return plain(100.0 * value, 0),
+        Scale::Count => 0,
+        Scale::Ratio | Scale::Number if value.abs() >= 9.95 => 0,
+        Scale::Ratio | Scale::Number if largest >= 1.0 => 1,
+        Scale::Ratio | Scale::Number if largest >= 0.1 => 2,
+        Scale::Ratio | Scale::Number => 3,
+    };
+    let text = plain(value, decimals);
+    if decimals > 1 {
+        text.replacen("0.", ".", 1)
+    } else {
+        text
     }
 }
 
@@ -116,7 +126,7 @@ pub(crate) fn heat_map(
                 let class = if is_light { "on-light" } else { "on-dark" };
                 canvas.text(
                     middle,
-                    &in_well(value, map.scale),
+                    &in_well(value, map.scale, domain),
                     Align::Center,
                     if grid.side > 40.0 { 12.0 } else { 9.0 },
                     class,
@@ -190,6 +200,16 @@ mod tests {
         );
         assert_eq!(domain(&[], Palette::Sequential), None);
         assert_eq!(domain(&[f64::NAN], Palette::Sequential), None);
+    }
+
+    #[test]
+    fn small_numbers_keep_their_digits_in_a_well() {
+        let written = |value, scale, high| in_well(value, scale, HeatDomain { low: 0.0, high });
+        assert_eq!(written(0.0163, Scale::Number, 0.032), ".016");
+        assert_eq!(written(0.42, Scale::Number, 0.9), ".42");
+        assert_eq!(written(0.42, Scale::Ratio, 1.4), "0.4");
+        assert_eq!(written(11.3, Scale::Number, 12.0), "11");
+        assert_eq!(written(0.3149, Scale::Share, 1.0), "31");
     }
 
     #[test]

@@ -101,8 +101,8 @@ pub(crate) fn reliability_diagram(reliability: &Reliability) -> Result<String, R
                 percent(bin.confidence)
             );
             canvas.rect(
-                (x_axis.at(bin.confidence) - 3.5, floor - tall),
-                (7.0, tall.max(0.5)),
+                (x_axis.at(bin.confidence) - 1.5, floor - tall),
+                (3.0, tall.max(0.5)),
                 Ink::Class("bar"),
                 Some(&title),
             );

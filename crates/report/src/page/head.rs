@@ -55,7 +55,7 @@ pub(crate) fn verdict(verdict: &Verdict) -> VerdictView {
 }
 
 /// With a capital first letter.
-fn capitalized(text: &str) -> String {
+pub(super) fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters
         .next()

@@ -101,7 +101,7 @@ pub(crate) fn hits(table: &HitTable) -> Result<HitsView, ReportError> {
         folded,
         unit,
         headline,
-        error_rate: table.error_rate.clone(),
+        error_rate: super::head::capitalized(&table.error_rate),
         contrast: table.contrast.clone(),
         notes: table.notes.clone(),
         has_pictures,

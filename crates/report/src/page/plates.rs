@@ -48,6 +48,8 @@ struct ValueRow {
 #[derive(Serialize)]
 struct MontageView {
     contrast: String,
+    /// Marks that occur, with their words.
+    keys: Vec<(&'static str, &'static str)>,
     columns: Vec<u32>,
     rows: Vec<MontageRow>,
 }
@@ -199,6 +201,19 @@ fn montage_view(plate: &PlateView, montage: &Montage) -> Result<MontageView, Rep
     }
     Ok(MontageView {
         contrast: montage.contrast.clone(),
+        keys: [
+            ("m-negcon", "negcon", "negative control"),
+            ("m-poscon", "poscon", "positive control"),
+            ("m-hit", "hit", "hit"),
+        ]
+        .into_iter()
+        .filter(|(mark, _, _)| {
+            places
+                .keys()
+                .any(|(row, column)| class(plate, *row, *column) == *mark)
+        })
+        .map(|(_, key, words)| (key, words))
+        .collect(),
         columns: columns.into_iter().map(|column| column + 1).collect(),
         rows: views,
     })
