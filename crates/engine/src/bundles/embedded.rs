@@ -8,4 +8,15 @@ pub(super) struct Embedded {
     pub(super) trust: &'static [u8],
 }
 
-pub(super) const BUNDLES: [Embedded; 0] = [];
+macro_rules! embedded {
+    ($name:literal) => {
+        Embedded {
+            name: $name,
+            manifest: include_bytes!(concat!("../../bundles/", $name, "/manifest.json")),
+            weights: include_bytes!(concat!("../../bundles/", $name, "/weights.safetensors")),
+            trust: include_bytes!(concat!("../../bundles/", $name, "/trust.safetensors")),
+        }
+    };
+}
+
+pub(super) const BUNDLES: [Embedded; 2] = [embedded!("nuclei"), embedded!("mitosis")];

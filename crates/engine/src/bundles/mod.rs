@@ -21,7 +21,10 @@ pub fn find(name_or_folder: &str) -> Result<Bundle, EngineError> {
         name: name_or_folder.to_owned(),
         what: error.to_string(),
     };
-    if let Some(found) = embedded::BUNDLES.iter().find(|bundle| bundle.name == name_or_folder) {
+    if let Some(found) = embedded::BUNDLES
+        .iter()
+        .find(|bundle| bundle.name == name_or_folder)
+    {
         return Bundle::from_parts(found.name, found.manifest, found.weights, found.trust).map_err(failed);
     }
     let folder = Path::new(name_or_folder);
@@ -30,6 +33,9 @@ pub fn find(name_or_folder: &str) -> Result<Bundle, EngineError> {
     }
     Err(EngineError::Bundle {
         name: name_or_folder.to_owned(),
-        what: format!("neither a folder nor a bundle in the program; known: {}", builtin().join(", ")),
+        what: format!(
+            "neither a folder nor a bundle in the program; known: {}",
+            builtin().join(", ")
+        ),
     })
 }
