@@ -153,14 +153,26 @@ impl EngineError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Write { .. } => ExitCode::NotWritten,
-            Self::Profile(error) if matches!(**error, profile::ProfileError::File { action: "written", .. }) => {
+            Self::Profile(error)
+                if matches!(
+                    **error,
+                    profile::ProfileError::File {
+                        action: "written",
+                        ..
+                    }
+                ) =>
+            {
                 ExitCode::NotWritten
             }
             Self::Bundle { .. } | Self::Network { .. } | Self::BadBundle(_) => ExitCode::BadBundle,
             Self::Model(error) => match error {
-                model::ModelError::UnknownDevice { .. } | model::ModelError::NoCuda { .. } => ExitCode::UnusableInput,
+                model::ModelError::UnknownDevice { .. } | model::ModelError::NoCuda { .. } => {
+                    ExitCode::UnusableInput
+                }
                 model::ModelError::Stopped { .. } => ExitCode::Interrupted,
-                model::ModelError::TooFewSamples { .. } | model::ModelError::Diverged { .. } => ExitCode::UnusableInput,
+                model::ModelError::TooFewSamples { .. } | model::ModelError::Diverged { .. } => {
+                    ExitCode::UnusableInput
+                }
                 _ => ExitCode::BadBundle,
             },
             Self::Interrupted => ExitCode::Interrupted,
@@ -170,7 +182,11 @@ impl EngineError {
 
     /// A [`EngineError::Unusable`] in one line.
     pub fn unusable(path: impl Into<PathBuf>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Unusable { path: path.into(), what: what.into(), remedy: remedy.into() }
+        Self::Unusable {
+            path: path.into(),
+            what: what.into(),
+            remedy: remedy.into(),
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use image::{ReadLimits, read_image};
 use plate::{PlateMap, PlateScan};
 use serde::Serialize;
 
+use crate::files::write_whole;
 use crate::gather::run_file::read_run_file;
 use crate::gather::wells::{Excluded, map_params, profile_params, wells_of};
 use crate::screen::folder::read_run;
 use crate::screen::{Channels, scan_plate};
-use crate::files::write_whole;
 use crate::{EngineError, GatherParams};
 
 /// Images whose header and pixels are looked at, spread over the plate.
@@ -121,7 +121,12 @@ pub fn inspect(params: &InspectParams) -> Result<Inspection, EngineError> {
 }
 
 fn inspect_plate(scan: &PlateScan, params: &GatherParams) -> Result<PlateInspection, EngineError> {
-    let relative = |path: &Path| path.strip_prefix(&scan.root).unwrap_or(path).display().to_string();
+    let relative = |path: &Path| {
+        path.strip_prefix(&scan.root)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    };
     let mut found = PlateInspection {
         layout: scan.layout.clone(),
         channels: scan.channels.clone(),
@@ -134,20 +139,42 @@ fn inspect_plate(scan: &PlateScan, params: &GatherParams) -> Result<PlateInspect
         let sites = scan.sites.iter().filter(|site| site.plate == plate).count();
         found.plates.push((plate.to_owned(), wells, sites));
     }
-    found.nuclei = Channels::settle(scan, &BTreeMap::new(), None, None).ok().map(|channels| channels.nuclei_name().to_owned());
-    found.skipped.extend(scan.skipped.iter().map(|file| format!("{:?}: {}", relative(&file.path), file.reason)));
+    found.nuclei = Channels::settle(scan, &BTreeMap::new(), None, None)
+        .ok()
+        .map(|channels| channels.nuclei_name().to_owned());
+    found.skipped.extend(
+        scan.skipped
+            .iter()
+            .map(|file| format!("{:?}: {}", relative(&file.path), file.reason)),
+    );
     for site in &scan.sites {
-        for channel in scan.channels.iter().filter(|channel| !site.channels.contains_key(*channel)) {
-            found.skipped.push(format!("{}: channel {channel:?} has no file", site.id()));
+        for channel in scan
+            .channels
+            .iter()
+            .filter(|channel| !site.channels.contains_key(*channel))
+        {
+            found
+                .skipped
+                .push(format!("{}: channel {channel:?} has no file", site.id()));
         }
     }
     let step = scan.sites.len().div_ceil(LOOKED_AT).max(1);
     let mut kinds = BTreeSet::new();
-    for path in scan.sites.iter().step_by(step).flat_map(|site| site.channels.values()) {
+    for path in scan
+        .sites
+        .iter()
+        .step_by(step)
+        .flat_map(|site| site.channels.values())
+    {
         match inspect_image(path) {
             Ok(image) => {
-                let size = image.pixel_size_um.map_or(String::new(), |um| format!(", {um} um a pixel"));
-                kinds.insert(format!("{} x {}, {} bits, {}{size}", image.size.0, image.size.1, image.bits, image.format));
+                let size = image
+                    .pixel_size_um
+                    .map_or(String::new(), |um| format!(", {um} um a pixel"));
+                kinds.insert(format!(
+                    "{} x {}, {} bits, {}{size}",
+                    image.size.0, image.size.1, image.bits, image.format
+                ));
             }
             Err(error) => found.skipped.push(error.to_string()),
         }
@@ -172,7 +199,11 @@ fn inspect_image(path: &Path) -> Result<ImageInspection, EngineError> {
     let image = read_image(path, &ReadLimits::default())?;
     let info = image.info();
     let range = |plane: &ndarray::Array2<f32>| {
-        plane.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
+        plane
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
+                (low.min(value), high.max(value))
+            })
     };
     Ok(ImageInspection {
         format: format!("{:?}", info.format).to_uppercase(),
@@ -191,14 +222,25 @@ fn inspect_run(path: &Path) -> Result<RunInspection, EngineError> {
     let stage = &found.stages[0];
     let bundles = stage.settings.segment.iter().chain(&stage.settings.classify);
     let run = read_run_file(path)?;
-    let sentence = run.and_then(|run| run.verdict.get("sentence").and_then(|text| text.as_str()).map(str::to_owned));
+    let sentence = run.and_then(|run| {
+        run.verdict
+            .get("sentence")
+            .and_then(|text| text.as_str())
+            .map(str::to_owned)
+    });
     Ok(RunInspection {
         program: stage.settings.program.clone(),
         plates: stage.plates.clone(),
         sites: stage.sites,
         finished: found.finished.len(),
-        skipped: found.skipped.iter().map(|site| format!("{}: {}", site.site, site.reason)).collect(),
-        bundles: bundles.map(|bundle| format!("{} {}", bundle.name, bundle.digest)).collect(),
+        skipped: found
+            .skipped
+            .iter()
+            .map(|site| format!("{}: {}", site.site, site.reason))
+            .collect(),
+        bundles: bundles
+            .map(|bundle| format!("{} {}", bundle.name, bundle.digest))
+            .collect(),
         verdict: sentence,
     })
 }
@@ -213,7 +255,10 @@ pub fn write_settings(
     force: bool,
 ) -> Result<(), EngineError> {
     if file.exists() && !force {
-        return Err(EngineError::OutputTaken { path: file.to_owned(), what: "is there already".to_owned() });
+        return Err(EngineError::OutputTaken {
+            path: file.to_owned(),
+            what: "is there already".to_owned(),
+        });
     }
     write_whole(file, settings_text(params, plate).as_bytes())
 }
@@ -232,24 +277,32 @@ fn settings_text(params: &InspectParams, plate: &PlateInspection) -> String {
     let gather = &params.gather;
     let mut lines = vec![
         "# Settings of a run; use them with: phenosure screen --config THIS_FILE".to_owned(),
-        "# Names are those of the long options of `phenosure screen --help`; what is typed there wins.".to_owned(),
+        "# Names are those of the long options of `phenosure screen --help`; what is typed there wins."
+            .to_owned(),
         "# Relative paths start at the folder of this file.".to_owned(),
         String::new(),
         format!("plate = {}", quoted(&params.path)),
         "out = \"run\"".to_owned(),
-        format!("layout = {}", text(params.layout.as_deref().unwrap_or(&plate.layout))),
+        format!(
+            "layout = {}",
+            text(params.layout.as_deref().unwrap_or(&plate.layout))
+        ),
         String::new(),
         format!("# Channels found: {}.", plate.channels.join(", ")),
     ];
     match &plate.nuclei {
         Some(nuclei) => lines.push(format!("nuclei = {}", text(nuclei))),
-        None => lines.push("# nuclei = \"?\"        # the channel that shows nuclei: must be said".to_owned()),
+        None => {
+            lines.push("# nuclei = \"?\"        # the channel that shows nuclei: must be said".to_owned())
+        }
     }
     lines.push("# cells = \"?\"".to_owned());
     lines.push(String::new());
     match &gather.plate_map {
         Some(map) => lines.push(format!("plate-map = {}", quoted(map))),
-        None => lines.push("# plate-map = \"map.csv\"  # without it wells are described but nothing is tested".to_owned()),
+        None => lines.push(
+            "# plate-map = \"map.csv\"  # without it wells are described but nothing is tested".to_owned(),
+        ),
     }
     match &gather.treatment {
         Some(column) => lines.push(format!("treatment = {}", text(column))),
@@ -261,7 +314,9 @@ fn settings_text(params: &InspectParams, plate: &PlateInspection) -> String {
     }
     for (name, values) in [("negcon", &gather.negcon), ("poscon", &gather.poscon)] {
         match values.is_empty() {
-            true => lines.push(format!("# {name} = [\"…\"]          # values of the treatment column or of role")),
+            true => lines.push(format!(
+                "# {name} = [\"…\"]          # values of the treatment column or of role"
+            )),
             false => lines.push(format!("{name} = {}", list(values))),
         }
     }

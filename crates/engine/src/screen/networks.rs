@@ -267,6 +267,16 @@ fn members_used(bundle: &Bundle, params: &NetworkParams) -> usize {
         .min(bundle.weights.len())
 }
 
+/// Which `n` members are used: those of as many folds as possible, so that few members still have many reference cells.
+fn spread_members(folds: &[u32], n: usize) -> Vec<usize> {
+    let turn = |member: usize| folds[..member].iter().filter(|&&fold| fold == folds[member]).count();
+    let mut order: Vec<usize> = (0..folds.len()).collect();
+    order.sort_by_key(|&member| (turn(member), member));
+    order.truncate(n);
+    order.sort_unstable();
+    order
+}
+
 /// A bundle is what it is asked to be.
 fn check_task(bundle: &Bundle, wanted: Task) -> Result<(), EngineError> {
     if bundle.manifest.task == wanted {
@@ -346,7 +356,7 @@ impl Classification {
                 "does not say which fold each member did not see; train it again",
             ));
         }
-        let members: Vec<usize> = (0..members_used(bundle, params)).collect();
+        let members = spread_members(&manifest.member_folds, members_used(bundle, params));
         let folds: Vec<u32> = members
             .iter()
             .map(|&member| manifest.member_folds[member])
@@ -465,5 +475,17 @@ impl Classification {
                 .collect(),
             p_known: cross_conformal_p(&self.reference_energy, energy.view()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_members_cover_many_folds() {
+        assert_eq!(spread_members(&[1, 1, 2, 2, 3, 3, 4, 4], 4), [0, 2, 4, 6]);
+        assert_eq!(spread_members(&[1, 1, 2, 2], 3), [0, 1, 2]);
+        assert_eq!(spread_members(&[1, 2, 3], 9), [0, 1, 2]);
     }
 }
