@@ -76,7 +76,7 @@ fn measure_plate(work: &SiteWork, sites: &[&Site]) -> Result<Option<f32>, Engine
         // A site that cannot be read is named when its turn comes.
         let Ok(pixels) = work.read(site) else { continue };
         let nuclei = pixels.planes[work.channels.nuclei].view();
-        let segmented = match work.segment(site, nuclei, Some(1), &mut Vec::new()) {
+        let segmented = match work.segment(site, nuclei, Some(1), None, &mut Vec::new()) {
             Ok(segmented) => segmented,
             Err(Failure::Site(_)) => continue,
             Err(Failure::Run(error)) => return Err(error),
@@ -102,6 +102,11 @@ fn measure_plate(work: &SiteWork, sites: &[&Site]) -> Result<Option<f32>, Engine
 /// Diameter of the circle of an area.
 pub(crate) fn diameter_of_area(area: f64) -> f64 {
     (4.0 * area / std::f64::consts::PI).sqrt()
+}
+
+/// Area of the circle of a diameter.
+pub(crate) fn area_of_diameter(diameter: f32) -> f64 {
+    std::f64::consts::PI * f64::from(diameter).powi(2) / 4.0
 }
 
 /// A hash of a name that stays the same over versions and machines.

@@ -7,7 +7,7 @@ use plate::Site;
 use super::site::find_labels;
 
 /// Version of what a site's files hold; a change makes every site again.
-const SITE_FORMAT: u32 = 1;
+const SITE_FORMAT: u32 = 2;
 
 /// Digest of the bytes of all files of a site, with the channels they belong to.
 ///

@@ -5,6 +5,7 @@ mod diameter;
 mod digest;
 pub(crate) mod facts;
 pub(crate) mod folder;
+mod fragments;
 pub(crate) mod networks;
 mod plan;
 pub(crate) mod settings;

@@ -8,6 +8,7 @@ use uncertainty::{
 };
 
 use super::facts::{BundleCredit, ClassFacts, class_facts};
+use super::fragments::without_fragments;
 use super::settings::BundleId;
 use crate::train::p_iou_measures;
 use crate::{Device, EngineError, NetworkParams};
@@ -174,6 +175,19 @@ impl Networks {
         normalized: ArrayView2<f32>,
         members: Option<usize>,
     ) -> Result<Segmented, EngineError> {
+        self.segment_sized(normalized, members, None)
+    }
+
+    /// As [`segment`](Self::segment); with the area of a typical nucleus, pieces are joined and debris is dropped, in
+    /// the pooled labels and in each member's alike.
+    ///
+    /// Errors: networks that cannot be run.
+    pub(crate) fn segment_sized(
+        &self,
+        normalized: ArrayView2<f32>,
+        members: Option<usize>,
+        typical_area: Option<f64>,
+    ) -> Result<Segmented, EngineError> {
         let Some(segmentation) = &self.segmentation else {
             return Err(EngineError::Bundle {
                 name: String::new(),
@@ -201,13 +215,16 @@ impl Networks {
         let (Some(all_foreground), Some(all_touch)) = (pooled(&foreground), pooled(&touch)) else {
             return Ok(Segmented::given(Labels::empty(normalized.dim())));
         };
-        let labels = decode_touch(all_foreground.view(), all_touch.view(), &params);
+        let decode = |foreground: ArrayView2<f32>, touch: ArrayView2<f32>| {
+            let labels = decode_touch(foreground, touch, &params);
+            match typical_area {
+                Some(area) => without_fragments(labels, area),
+                None => labels,
+            }
+        };
+        let labels = decode(all_foreground.view(), all_touch.view());
         let of_members: Vec<Labels> = if foreground.len() > 1 {
-            foreground
-                .iter()
-                .zip(&touch)
-                .map(|(f, t)| decode_touch(f.view(), t.view(), &params))
-                .collect()
+            foreground.iter().zip(&touch).map(|(f, t)| decode(f.view(), t.view())).collect()
         } else {
             vec![labels.clone()]
         };

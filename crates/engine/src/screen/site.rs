@@ -9,6 +9,7 @@ use plate::Site;
 use serde::{Deserialize, Serialize};
 
 use super::channels::Channels;
+use super::diameter::area_of_diameter;
 use super::networks::{Networks, Segmented};
 use super::table::{ObjectQuality, site_table, table_bytes};
 use super::thumbs::{ChannelRecord, SiteRecord, Thumbs, choose_objects, make_pictures};
@@ -121,7 +122,8 @@ impl SiteWork<'_> {
         Ok(pixels)
     }
 
-    /// Finds the nuclei of a site.
+    /// Finds the nuclei of a site; with the area of a typical nucleus, pieces are joined and debris is dropped (never in
+    /// label images that were given).
     ///
     /// Errors: a label image that is missing, unreadable or of another size; networks that cannot be run.
     pub(crate) fn segment(
@@ -129,6 +131,7 @@ impl SiteWork<'_> {
         site: &Site,
         nuclei: ArrayView2<f32>,
         members: Option<usize>,
+        typical_area: Option<f64>,
         warnings: &mut Vec<FileWarning>,
     ) -> Result<Segmented, Failure> {
         let path = self.nuclei_path(site);
@@ -177,7 +180,7 @@ impl SiteWork<'_> {
                 warn("the image is constant: no object was looked for".to_owned());
                 return Ok(Segmented::given(Labels::empty(nuclei.dim())));
             }
-            self.networks.segment(normalized.pixels.view(), members)?
+            self.networks.segment_sized(normalized.pixels.view(), members, typical_area)?
         };
         if segmented.labels.n == 0 {
             warn("no nucleus was found".to_owned());
@@ -203,7 +206,7 @@ impl SiteWork<'_> {
     ) -> Result<(Thumbs, Vec<u8>), Failure> {
         let mut pixels = self.read(site).map_err(Failure::Site)?;
         let nuclei = pixels.planes[self.channels.nuclei].view();
-        let segmented = self.segment(site, nuclei, None, &mut pixels.warnings)?;
+        let segmented = self.segment(site, nuclei, None, diameter_px.map(area_of_diameter), &mut pixels.warnings)?;
         let labels = &segmented.labels;
         if let Some(folder) = &self.labels_to {
             write_label_image(folder, &site.id(), labels)?;
