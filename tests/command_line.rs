@@ -4,8 +4,19 @@ mod support;
 
 use support::run;
 
-const COMMANDS: [&str; 11] =
-    ["demo", "screen", "gather", "inspect", "segment", "classify", "train", "evaluate", "models", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "demo",
+    "screen",
+    "gather",
+    "inspect",
+    "segment",
+    "classify",
+    "train",
+    "evaluate",
+    "models",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
@@ -16,7 +27,12 @@ fn every_command_explains_itself_with_an_example() {
         assert!(help.stdout.contains("Usage: phenosure"), "{command}");
     }
     let screen = run(&["screen", "--help"]).with_code(0);
-    for words in ["CellProfiler", "--first-image-set", "phenosure screen plate1", "--negcon"] {
+    for words in [
+        "CellProfiler",
+        "--first-image-set",
+        "phenosure screen plate1",
+        "--negcon",
+    ] {
         assert!(screen.stdout.contains(words), "{words}");
     }
 }
@@ -25,13 +41,20 @@ fn every_command_explains_itself_with_an_example() {
 fn wrong_words_are_two_and_go_to_stderr() {
     let ended = run(&["scren"]).with_code(2).saying(&["screen"]);
     assert!(ended.stdout.is_empty());
-    run(&["screen", "--no-such-option"]).with_code(2).saying(&["--no-such-option"]);
+    run(&["screen", "--no-such-option"])
+        .with_code(2)
+        .saying(&["--no-such-option"]);
 }
 
 #[test]
 fn version_completions_and_manual_go_to_stdout() {
     assert!(run(&["--version"]).with_code(0).stdout.starts_with("phenosure "));
-    assert!(run(&["completions", "bash"]).with_code(0).stdout.contains("phenosure"));
+    assert!(
+        run(&["completions", "bash"])
+            .with_code(0)
+            .stdout
+            .contains("phenosure")
+    );
     assert!(run(&["man"]).with_code(0).stdout.contains(".TH"));
     let folder = tempfile::tempdir().unwrap();
     run(&["man", "--out", &folder.path().display().to_string()]).with_code(0);
@@ -40,17 +63,27 @@ fn version_completions_and_manual_go_to_stdout() {
 
 #[test]
 fn an_image_is_told_by_its_content() {
-    let image = support::fixture("badinput/png").join("gray16.png").display().to_string();
+    let image = support::fixture("badinput/png")
+        .join("gray16.png")
+        .display()
+        .to_string();
     let ended = run(&["inspect", &image, "--json"]).with_code(0);
     let found: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((&found["kind"], &found["bits"]), (&"image".into(), &16.into()));
     assert_eq!(found["size"], serde_json::json!([64, 48]));
-    let damaged = support::fixture("badinput/png").join("truncated_half.png").display().to_string();
-    run(&["inspect", &damaged]).with_code(2).saying(&["truncated_half.png", "ends early"]);
+    let damaged = support::fixture("badinput/png")
+        .join("truncated_half.png")
+        .display()
+        .to_string();
+    run(&["inspect", &damaged])
+        .with_code(2)
+        .saying(&["truncated_half.png", "ends early"]);
 }
 
 #[test]
 fn an_unknown_model_is_four() {
-    run(&["models", "show", "no-such-bundle"]).with_code(4).saying(&["no-such-bundle"]);
+    run(&["models", "show", "no-such-bundle"])
+        .with_code(4)
+        .saying(&["no-such-bundle"]);
     run(&["models"]).with_code(0);
 }

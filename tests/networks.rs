@@ -9,8 +9,13 @@ use support::{fixture, rows_of, run};
 
 /// Whether a bundle is in the program; a build without bundles says so and skips.
 fn has_bundle(name: &str) -> bool {
-    let models: serde_json::Value = serde_json::from_str(&run(&["models", "--json"]).with_code(0).stdout).unwrap();
-    let found = models.as_array().unwrap().iter().any(|model| model["name"] == name);
+    let models: serde_json::Value =
+        serde_json::from_str(&run(&["models", "--json"]).with_code(0).stdout).unwrap();
+    let found = models
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|model| model["name"] == name);
     if !found {
         eprintln!("skipped: no bundle {name:?} is built in");
     }
@@ -19,8 +24,28 @@ fn has_bundle(name: &str) -> bool {
 
 /// Nuclei that the authors of imageHTS counted (SOURCE.md of the data), by plate and well.
 const PUBLISHED: [(&str, [(&str, f64); 6]); 2] = [
-    ("PK-10B-pl1", [("A03", 18.0), ("B03", 22.0), ("C03", 85.0), ("D03", 89.0), ("A05", 87.0), ("B05", 74.0)]),
-    ("PK-11B-pl1", [("A03", 24.0), ("B03", 43.0), ("C03", 88.0), ("D03", 134.0), ("A05", 105.0), ("B05", 81.0)]),
+    (
+        "PK-10B-pl1",
+        [
+            ("A03", 18.0),
+            ("B03", 22.0),
+            ("C03", 85.0),
+            ("D03", 89.0),
+            ("A05", 87.0),
+            ("B05", 74.0),
+        ],
+    ),
+    (
+        "PK-11B-pl1",
+        [
+            ("A03", 24.0),
+            ("B03", 43.0),
+            ("C03", 88.0),
+            ("D03", 134.0),
+            ("A05", 105.0),
+            ("B05", 81.0),
+        ],
+    ),
 ];
 
 #[test]
@@ -31,27 +56,64 @@ fn nuclei_are_counted_as_published() {
     let folder = tempfile::tempdir().unwrap();
     let plates = fixture("imagehts_submorph_sirna");
     let out = folder.path().join("run").display().to_string();
-    let (images, map) = (plates.join("source").display().to_string(), plates.join("platemap.csv").display().to_string());
-    let roles = ["--treatment", "GeneID", "--negcon", "RLUC", "--poscon", "UBC", "--classify-with", "none"];
-    let arguments = [&["screen", &images, "--plate-map", &map, "--out", &out, "--no-report"], &roles[..]].concat();
+    let (images, map) = (
+        plates.join("source").display().to_string(),
+        plates.join("platemap.csv").display().to_string(),
+    );
+    let roles = [
+        "--treatment",
+        "GeneID",
+        "--negcon",
+        "RLUC",
+        "--poscon",
+        "UBC",
+        "--classify-with",
+        "none",
+    ];
+    let arguments = [
+        &[
+            "screen",
+            &images,
+            "--plate-map",
+            &map,
+            "--out",
+            &out,
+            "--no-report",
+        ],
+        &roles[..],
+    ]
+    .concat();
     run(&arguments).with_code(0).saying(&["not estimable"]);
     let wells = rows_of(&std::fs::read_to_string(folder.path().join("run/wells.csv")).unwrap());
     let counts: BTreeMap<(&str, &str), f64> = wells
         .iter()
-        .map(|row| ((row["Metadata_Plate"].as_str(), row["Metadata_Well"].as_str()), row["Count_Objects"].parse().unwrap()))
+        .map(|row| {
+            (
+                (row["Metadata_Plate"].as_str(), row["Metadata_Well"].as_str()),
+                row["Count_Objects"].parse().unwrap(),
+            )
+        })
         .collect();
     for (plate, published) in PUBLISHED {
         for (well, expected) in published {
             let found = counts[&(plate, well)];
             let allowed = (0.15 * expected).max(4.0);
-            assert!((found - expected).abs() <= allowed, "{plate} {well}: {found} nuclei, {expected} published");
+            assert!(
+                (found - expected).abs() <= allowed,
+                "{plate} {well}: {found} nuclei, {expected} published"
+            );
         }
     }
     let tests = rows_of(&std::fs::read_to_string(folder.path().join("run/tests.csv")).unwrap());
     let called = |well: &str| {
-        tests.iter().any(|row| row["Kind"] == "count" && row["Wells"].contains(well) && row["Call"] == "hit")
+        tests
+            .iter()
+            .any(|row| row["Kind"] == "count" && row["Wells"].contains(well) && row["Call"] == "hit")
     };
-    assert!(called("PK-10B-pl1 A03") && called("PK-10B-pl1 B03"), "the lethal controls of PK-10B are count hits");
+    assert!(
+        called("PK-10B-pl1 A03") && called("PK-10B-pl1 B03"),
+        "the lethal controls of PK-10B are count hits"
+    );
 }
 
 #[test]
@@ -60,18 +122,48 @@ fn single_images_are_segmented_and_classified() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let image = fixture("imagehts_submorph_sirna").join("source/PK-10B-pl1/Well-A003/Hoechst.jpeg").display().to_string();
-    let (found, classes) = (folder.path().join("found").display().to_string(), folder.path().join("classes").display().to_string());
+    let image = fixture("imagehts_submorph_sirna")
+        .join("source/PK-10B-pl1/Well-A003/Hoechst.jpeg")
+        .display()
+        .to_string();
+    let (found, classes) = (
+        folder.path().join("found").display().to_string(),
+        folder.path().join("classes").display().to_string(),
+    );
     run(&["segment", &image, "--out", &found, "--members", "1"]).with_code(0);
     let labels = folder.path().join("found/labels");
-    assert!(labels.join("Hoechst.tif").is_file() && folder.path().join("found/overlays/Hoechst.png").is_file());
-    run(&["classify", &image, "--labels-from", &labels.display().to_string(), "--out", &classes, "--members", "2"]).with_code(0);
+    assert!(
+        labels.join("Hoechst.tif").is_file() && folder.path().join("found/overlays/Hoechst.png").is_file()
+    );
+    run(&[
+        "classify",
+        &image,
+        "--labels-from",
+        &labels.display().to_string(),
+        "--out",
+        &classes,
+        "--members",
+        "2",
+    ])
+    .with_code(0);
     let objects = rows_of(&std::fs::read_to_string(folder.path().join("classes/objects.csv")).unwrap());
     assert!(!objects.is_empty());
     for row in &objects {
-        let p: f64 = row.iter().filter(|(name, _)| name.starts_with("Metadata_Phenotype_P_")).map(|(_, p)| p.parse::<f64>().unwrap()).sum();
+        let p: f64 = row
+            .iter()
+            .filter(|(name, _)| name.starts_with("Metadata_Phenotype_P_"))
+            .map(|(_, p)| p.parse::<f64>().unwrap())
+            .sum();
         assert!((p - 1.0).abs() < 1e-4, "probabilities of an object sum to {p}");
     }
     // A bundle for another task does not fit.
-    run(&["segment", &image, "--bundle", "mitosis", "--out", &folder.path().join("no").display().to_string()]).with_code(4);
+    run(&[
+        "segment",
+        &image,
+        "--bundle",
+        "mitosis",
+        "--out",
+        &folder.path().join("no").display().to_string(),
+    ])
+    .with_code(4);
 }

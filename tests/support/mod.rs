@@ -8,7 +8,11 @@ use std::process::{Command, Output};
 
 /// A folder of the repository's fixtures.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name).canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures")
+        .join(name)
+        .canonicalize()
+        .unwrap()
 }
 
 /// How one start of the program ended.
@@ -27,7 +31,11 @@ pub fn phenosure(arguments: &[&str]) -> Command {
 
 /// Runs the program to its end.
 pub fn run(arguments: &[&str]) -> Ended {
-    let Output { status, stdout, stderr } = phenosure(arguments).output().unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = phenosure(arguments).output().unwrap();
     Ended {
         code: status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&stdout).into_owned(),
@@ -39,7 +47,11 @@ impl Ended {
     /// Fails the test with all words of the program unless it ended with `code`.
     #[track_caller]
     pub fn with_code(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
         self
     }
 
@@ -78,10 +90,24 @@ impl Plate {
     /// Arguments of `screen` that need no network: given labels, no classes.
     pub fn screen_arguments(&self, out: &str, more: &[&str]) -> Vec<String> {
         let mut arguments = vec!["screen".to_owned(), self.path("plate")];
-        for (option, value) in [("--plate-map", "map.csv"), ("--labels-from", "labels"), ("--out", out)] {
+        for (option, value) in [
+            ("--plate-map", "map.csv"),
+            ("--labels-from", "labels"),
+            ("--out", out),
+        ] {
             arguments.extend([option.to_owned(), self.path(value)]);
         }
-        arguments.extend(["--channel", "GFP=1", "--channel", "DNA=2", "--classify-with", "none"].map(str::to_owned));
+        arguments.extend(
+            [
+                "--channel",
+                "GFP=1",
+                "--channel",
+                "DNA=2",
+                "--classify-with",
+                "none",
+            ]
+            .map(str::to_owned),
+        );
         arguments.extend(more.iter().map(|word| (*word).to_owned()));
         arguments
     }
@@ -131,7 +157,12 @@ fn collect(folder: &Path, below: &str, files: &mut BTreeMap<String, Vec<u8>>) {
 pub fn same_files(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>) {
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     for (name, bytes) in one {
-        assert!(bytes == &other[name], "{name} differs ({} and {} bytes)", bytes.len(), other[name].len());
+        assert!(
+            bytes == &other[name],
+            "{name} differs ({} and {} bytes)",
+            bytes.len(),
+            other[name].len()
+        );
     }
 }
 
@@ -141,6 +172,12 @@ pub fn rows_of(csv: &str) -> Vec<BTreeMap<String, String>> {
     let headers = reader.headers().unwrap().clone();
     reader
         .records()
-        .map(|row| headers.iter().map(str::to_owned).zip(row.unwrap().iter().map(str::to_owned)).collect())
+        .map(|row| {
+            headers
+                .iter()
+                .map(str::to_owned)
+                .zip(row.unwrap().iter().map(str::to_owned))
+                .collect()
+        })
         .collect()
 }

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::CommandFactory;
 use engine::{
-    ClassifyParams, EngineError, ExitCode, GatherRequest, InspectParams, Inspection, Objects, SegmentParams, Settings,
+    ClassifyParams, EngineError, ExitCode, GatherRequest, InspectParams, Inspection, Objects, SegmentParams,
+    Settings,
 };
 
 use crate::arguments::{
-    Arguments, Classify, Command, Demo, Gather, Inspect, Man, Models, ModelsCommand, NetworkArguments, Screen, Segment,
+    Arguments, Classify, Command, Demo, Gather, Inspect, Man, Models, ModelsCommand, NetworkArguments,
+    Screen, Segment,
 };
 use crate::console::{Console, engine_error};
 use crate::printing;
@@ -28,7 +30,12 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode> {
         Command::Models(models) => run_models(models, console),
         Command::Completions(completions) => {
             let mut script = Vec::new();
-            clap_complete::generate(completions.shell, &mut Arguments::command(), "phenosure", &mut script);
+            clap_complete::generate(
+                completions.shell,
+                &mut Arguments::command(),
+                "phenosure",
+                &mut script,
+            );
             console.out(&String::from_utf8_lossy(&script));
             Ok(ExitCode::Done)
         }
@@ -42,7 +49,10 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 }
 
 fn settings_file(config: Option<&PathBuf>) -> Result<Settings> {
-    Ok(config.map(|path| Settings::read(path)).transpose()?.unwrap_or_default())
+    Ok(config
+        .map(|path| Settings::read(path))
+        .transpose()?
+        .unwrap_or_default())
 }
 
 fn network_params(networks: &NetworkArguments) -> Result<engine::NetworkParams> {
@@ -70,10 +80,23 @@ fn run_gather(gather: &Gather, console: &Console) -> Result<ExitCode> {
             .into());
         }
     };
-    let earlier = gather.runs.first().map(|run| engine::earlier_settings(run)).transpose()?.unwrap_or_default();
-    let settings = gather.statistics.settings().over(settings_file(gather.config.as_ref())?).over(earlier);
-    let request =
-        GatherRequest { runs: gather.runs.clone(), out, params: settings.gather_params()?, force: gather.force };
+    let earlier = gather
+        .runs
+        .first()
+        .map(|run| engine::earlier_settings(run))
+        .transpose()?
+        .unwrap_or_default();
+    let settings = gather
+        .statistics
+        .settings()
+        .over(settings_file(gather.config.as_ref())?)
+        .over(earlier);
+    let request = GatherRequest {
+        runs: gather.runs.clone(),
+        out,
+        params: settings.gather_params()?,
+        force: gather.force,
+    };
     let summary = engine::gather(&request, &console.context())?;
     printing::run(console, &summary);
     Ok(required(&gather.statistics.require, &summary, console))
@@ -90,14 +113,22 @@ fn required(checks: &[String], summary: &engine::RunSummary, console: &Console) 
         })
         .collect();
     if failed.is_empty() {
-        return if summary.skipped.is_empty() { ExitCode::Done } else { ExitCode::SomeSkipped };
+        return if summary.skipped.is_empty() {
+            ExitCode::Done
+        } else {
+            ExitCode::SomeSkipped
+        };
     }
     console.say(&format!("required, but does not hold: {}", failed.join(", ")));
     ExitCode::CheckFailed
 }
 
 fn run_demo(demo: &Demo, console: &Console) -> Result<ExitCode> {
-    let name = if demo.planted { "phenosure-demo-planted" } else { "phenosure-demo" };
+    let name = if demo.planted {
+        "phenosure-demo-planted"
+    } else {
+        "phenosure-demo"
+    };
     let settings = demo.networks.settings();
     let mut params = engine::demo::DemoParams::new(demo.out.clone().unwrap_or_else(|| PathBuf::from(name)));
     params.networks = settings.network_params()?;
@@ -111,7 +142,11 @@ fn run_demo(demo: &Demo, console: &Console) -> Result<ExitCode> {
     };
     printing::demo(console, &outcome);
     // The site that the demonstration itself damaged is no reason to end with 1.
-    Ok(if outcome.skipped_unasked == 0 { ExitCode::Done } else { ExitCode::SomeSkipped })
+    Ok(if outcome.skipped_unasked == 0 {
+        ExitCode::Done
+    } else {
+        ExitCode::SomeSkipped
+    })
 }
 
 fn run_inspect(inspect: &Inspect, console: &Console) -> Result<ExitCode> {
@@ -123,8 +158,11 @@ fn run_inspect(inspect: &Inspect, console: &Console) -> Result<ExitCode> {
         poscon: inspect.poscon.clone(),
         ..Settings::default()
     };
-    let params =
-        InspectParams { path: inspect.path.clone(), layout: inspect.layout.clone(), gather: settings.gather_params()? };
+    let params = InspectParams {
+        path: inspect.path.clone(),
+        layout: inspect.layout.clone(),
+        gather: settings.gather_params()?,
+    };
     let inspection = engine::inspect(&params)?;
     printing::inspection(console, &inspection);
     if let Some(file) = &inspect.write {
@@ -137,7 +175,11 @@ fn run_inspect(inspect: &Inspect, console: &Console) -> Result<ExitCode> {
             .into());
         };
         engine::write_settings(&params, plate, file, inspect.force)?;
-        console.say(&format!("settings written to {}; next: phenosure screen --config {}", file.display(), file.display()));
+        console.say(&format!(
+            "settings written to {}; next: phenosure screen --config {}",
+            file.display(),
+            file.display()
+        ));
     }
     Ok(ExitCode::Done)
 }
@@ -156,7 +198,10 @@ fn run_segment(segment: &Segment, console: &Console) -> Result<ExitCode> {
 }
 
 fn run_classify(classify: &Classify, console: &Console) -> Result<ExitCode> {
-    let is_table = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+    let is_table = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
+    };
     let objects = match (&classify.labels_from, classify.inputs.as_slice()) {
         (Some(folder), _) => Objects::Labels(folder.clone()),
         (None, _) if classify.crops => Objects::Crops,
@@ -171,9 +216,16 @@ fn run_classify(classify: &Classify, console: &Console) -> Result<ExitCode> {
             .into());
         }
     };
-    let coverage = Settings { set_coverage: Some(classify.set_coverage), ..Settings::default() };
+    let coverage = Settings {
+        set_coverage: Some(classify.set_coverage),
+        ..Settings::default()
+    };
     let params = ClassifyParams {
-        images: if matches!(objects, Objects::Table(_)) { Vec::new() } else { classify.inputs.clone() },
+        images: if matches!(objects, Objects::Table(_)) {
+            Vec::new()
+        } else {
+            classify.inputs.clone()
+        },
         objects,
         out: classify.out.clone(),
         bundle: classify.bundle.clone(),
@@ -199,7 +251,10 @@ fn run_man(man: &Man, console: &Console) -> Result<ExitCode> {
     let command = Arguments::command();
     match &man.out {
         Some(folder) => {
-            let failed = |source| EngineError::Write { path: folder.clone(), source };
+            let failed = |source| EngineError::Write {
+                path: folder.clone(),
+                source,
+            };
             std::fs::create_dir_all(folder).map_err(failed)?;
             clap_mangen::generate_to(command, folder).map_err(failed)?;
         }

@@ -24,7 +24,12 @@ pub struct Console {
 
 impl Console {
     pub fn new(shared: &Shared) -> Self {
-        Self { json: shared.json, verbose: shared.verbose, quiet: shared.quiet, bar: Mutex::new(None) }
+        Self {
+            json: shared.json,
+            verbose: shared.verbose,
+            quiet: shared.quiet,
+            bar: Mutex::new(None),
+        }
     }
 
     /// Ctrl-C stops at the next safe point; a second one stops at once, which is safe too.
@@ -38,7 +43,10 @@ impl Console {
     }
 
     pub fn context(&self) -> Context<'_> {
-        Context { progress: self, cancel: &CANCEL }
+        Context {
+            progress: self,
+            cancel: &CANCEL,
+        }
     }
 
     pub fn wants_json(&self) -> bool {

@@ -59,7 +59,11 @@ fn say_run(console: &Console, summary: &RunSummary) {
         .collect();
     list(console, "First of the ranking (hits.csv):", &hits);
     list(console, "Not estimable:", &summary.not_estimable);
-    let skipped: Vec<String> = summary.skipped.iter().map(|site| format!("{}: {}", site.site, site.reason)).collect();
+    let skipped: Vec<String> = summary
+        .skipped
+        .iter()
+        .map(|site| format!("{}: {}", site.site, site.reason))
+        .collect();
     list(console, "Skipped:", &skipped);
     list(console, "Warnings:", &summary.warnings);
     match &summary.report {
@@ -109,7 +113,10 @@ pub fn inspection(console: &Console, inspection: &Inspection) {
     match inspection {
         Inspection::Plate(plate) => plate_lines(plate, &mut lines),
         Inspection::Image(image) => {
-            lines.push(format!("{} image, {} x {} pixels, {} planes of {} bits", image.format, image.size.0, image.size.1, image.planes, image.bits));
+            lines.push(format!(
+                "{} image, {} x {} pixels, {} planes of {} bits",
+                image.format, image.size.0, image.size.1, image.planes, image.bits
+            ));
             if let Some(um) = image.pixel_size_um {
                 lines.push(format!("pixel size: {um} um"));
             }
@@ -117,16 +124,30 @@ pub fn inspection(console: &Console, inspection: &Inspection) {
                 lines.push(format!("channels: {}", image.channels.join(", ")));
             }
             for (index, (low, high)) in image.ranges.iter().enumerate() {
-                lines.push(format!("plane {}: values {low:.4} to {high:.4} of the sensor's range", index + 1));
+                lines.push(format!(
+                    "plane {}: values {low:.4} to {high:.4} of the sensor's range",
+                    index + 1
+                ));
             }
             lines.extend(image.warnings.iter().map(|warning| format!("warning: {warning}")));
         }
         Inspection::Run(run) => {
             lines.push(format!("run of {}: {}", run.program, run.plates.join(", ")));
-            lines.push(format!("{} of {} sites finished, {} skipped", run.finished, run.sites, run.skipped.len()));
+            lines.push(format!(
+                "{} of {} sites finished, {} skipped",
+                run.finished,
+                run.sites,
+                run.skipped.len()
+            ));
             lines.extend(run.bundles.iter().map(|bundle| format!("bundle {bundle}")));
             lines.extend(run.skipped.iter().map(|site| format!("skipped {site}")));
-            lines.push(run.verdict.as_ref().map_or("not gathered yet".to_owned(), |verdict| format!("verdict: {verdict}")));
+            lines.push(
+                run.verdict
+                    .as_ref()
+                    .map_or("not gathered yet".to_owned(), |verdict| {
+                        format!("verdict: {verdict}")
+                    }),
+            );
         }
     }
     console.out(&format!("{}\n", lines.join("\n")));
@@ -154,14 +175,19 @@ fn plate_lines(plate: &PlateInspection, lines: &mut Vec<String>) {
     some("warning", &plate.warnings);
     match (&plate.roles, &plate.not_estimable) {
         (Some(roles), Some(not_estimable)) => {
-            let roles: Vec<String> = roles.iter().map(|(role, wells)| format!("{wells} {role}")).collect();
+            let roles: Vec<String> = roles
+                .iter()
+                .map(|(role, wells)| format!("{wells} {role}"))
+                .collect();
             lines.push(format!("wells: {}", roles.join(", ")));
             if not_estimable.is_empty() {
                 lines.push("hits and flags are estimable with these controls".to_owned());
             }
             lines.extend(not_estimable.iter().map(|line| format!("not estimable: {line}")));
         }
-        _ => lines.push("no plate map: say --plate-map MAP to learn whether hits and flags are estimable".to_owned()),
+        _ => lines.push(
+            "no plate map: say --plate-map MAP to learn whether hits and flags are estimable".to_owned(),
+        ),
     }
 }
 
@@ -172,11 +198,22 @@ pub fn cards(console: &Console, cards: &[BundleCard]) {
         return;
     }
     let line = |card: &BundleCard| {
-        let classes = if card.classes.is_empty() { String::new() } else { format!(", {} classes", card.classes.len()) };
-        format!("{:<12} {:<9} {} members{classes}, licence {}\n", card.name, card.task, card.members, card.licence)
+        let classes = if card.classes.is_empty() {
+            String::new()
+        } else {
+            format!(", {} classes", card.classes.len())
+        };
+        format!(
+            "{:<12} {:<9} {} members{classes}, licence {}\n",
+            card.name, card.task, card.members, card.licence
+        )
     };
     let text: String = cards.iter().map(line).collect();
-    console.out(if text.is_empty() { "no bundle is built in; train one with `phenosure train`\n" } else { &text });
+    console.out(if text.is_empty() {
+        "no bundle is built in; train one with `phenosure train`\n"
+    } else {
+        &text
+    });
 }
 
 /// One bundle.
@@ -196,20 +233,35 @@ pub fn card(console: &Console, card: &BundleCard) {
         lines.push(format!("classes: {}", card.classes.join(", ")));
     }
     if let Some(px) = card.crop_diameter_px {
-        lines.push(format!("nuclei in training crops: {px:.1} pixels across (median)"));
+        lines.push(format!(
+            "nuclei in training crops: {px:.1} pixels across (median)"
+        ));
     }
     if let Some((cells, groups)) = card.reference {
-        lines.push(format!("reference: {cells} cells of {groups} groups, each scored by members that never saw its fold"));
+        lines.push(format!(
+            "reference: {cells} cells of {groups} groups, each scored by members that never saw its fold"
+        ));
     }
     lines.extend(card.data.iter().map(|line| format!("data: {line}")));
-    lines.extend(card.held_out.iter().map(|(name, value)| format!("held out: {name} {value:.4}")));
+    lines.extend(
+        card.held_out
+            .iter()
+            .map(|(name, value)| format!("held out: {name} {value:.4}")),
+    );
     console.out(&format!("{}\n", lines.join("\n")));
 }
 
 /// A training.
 pub fn training(console: &Console, outcome: &engine::train::TrainOutcome) {
-    console.say(&format!("bundle {}: {} members trained on {} samples", outcome.name, outcome.members, outcome.samples));
-    let figures: Vec<String> = outcome.held_out.iter().map(|(name, value)| format!("{name}: {value:.4}")).collect();
+    console.say(&format!(
+        "bundle {}: {} members trained on {} samples",
+        outcome.name, outcome.members, outcome.samples
+    ));
+    let figures: Vec<String> = outcome
+        .held_out
+        .iter()
+        .map(|(name, value)| format!("{name}: {value:.4}"))
+        .collect();
     list(console, "Held out:", &figures);
     if console.wants_json() {
         json(console, outcome);
@@ -225,7 +277,10 @@ pub fn figures(console: &Console, report: &impl serde::Serialize) {
     let mut lines = Vec::new();
     figure_lines("", &serde_json::to_value(report).unwrap_or_default(), &mut lines);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let text: String = lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect();
+    let text: String = lines
+        .iter()
+        .map(|(name, value)| format!("{name:<width$}  {value}\n"))
+        .collect();
     console.out(&text);
 }
 
@@ -237,7 +292,13 @@ fn figure_lines(name: &str, value: &serde_json::Value, lines: &mut Vec<(String, 
         Some(_) => value.to_string(),
         None => "not estimable".to_owned(),
     };
-    let below = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name} {part}") };
+    let below = |part: &str| {
+        if name.is_empty() {
+            part.to_owned()
+        } else {
+            format!("{name} {part}")
+        }
+    };
     match value {
         Value::Object(fields) if fields.contains_key("value") && fields.contains_key("lower") => {
             let interval = match (&fields["lower"], &fields["upper"]) {
@@ -245,7 +306,10 @@ fn figure_lines(name: &str, value: &serde_json::Value, lines: &mut Vec<(String, 
                 (lower, upper) => format!(" [{}, {}]", number(lower), number(upper)),
             };
             let n = fields.get("n").map_or(String::new(), |n| format!(" (n {n})"));
-            lines.push((name.to_owned(), format!("{}{interval}{n}", number(&fields["value"]))));
+            lines.push((
+                name.to_owned(),
+                format!("{}{interval}{n}", number(&fields["value"])),
+            ));
         }
         Value::Object(fields) => {
             // A list of things with names reads best with the name in front.
@@ -255,7 +319,9 @@ fn figure_lines(name: &str, value: &serde_json::Value, lines: &mut Vec<(String, 
         }
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
-                let own = ["name", "class", "kind"].iter().find_map(|key| value.get(key)?.as_str());
+                let own = ["name", "class", "kind"]
+                    .iter()
+                    .find_map(|key| value.get(key)?.as_str());
                 let part = own.map_or_else(|| (index + 1).to_string(), str::to_owned);
                 figure_lines(&below(&part), value, lines);
             }

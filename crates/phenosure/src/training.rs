@@ -41,10 +41,16 @@ fn params(arguments: &TrainArguments) -> Result<TrainParams> {
 pub fn evaluate(evaluate: &Evaluate, console: &Console) -> Result<ExitCode> {
     match &evaluate.task {
         EvaluateTask::Segment(arguments) => {
-            printing::figures(console, &evaluate_segment(&test_params(arguments)?, &console.context())?);
+            printing::figures(
+                console,
+                &evaluate_segment(&test_params(arguments)?, &console.context())?,
+            );
         }
         EvaluateTask::Classify(arguments) => {
-            printing::figures(console, &evaluate_classify(&test_params(arguments)?, &console.context())?);
+            printing::figures(
+                console,
+                &evaluate_classify(&test_params(arguments)?, &console.context())?,
+            );
         }
     }
     Ok(ExitCode::Done)

@@ -221,7 +221,11 @@ pub(super) fn candidates(material: &Material) -> Estimable<Candidates> {
             cells: rows.len() as u32,
             wells,
             treatments: of_treatment.into_iter().map(|(name, _)| name).collect(),
-            nearest_class: classes.into_iter().next().map(|(class, _)| class).filter(|_| material.classes_fit()),
+            nearest_class: classes
+                .into_iter()
+                .next()
+                .map(|(class, _)| class)
+                .filter(|_| material.classes_fit()),
             features: features[cluster]
                 .iter()
                 .zip(&z[cluster])

@@ -30,7 +30,10 @@ pub(crate) fn without_fragments(labels: Labels, typical_area: f64) -> Labels {
         if area[piece] >= PIECE * typical_area {
             continue;
         }
-        let longest = borders[piece].iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0))).map(|(&next, _)| next);
+        let longest = borders[piece]
+            .iter()
+            .max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)))
+            .map(|(&next, _)| next);
         let Some(next) = longest else { continue };
         owner[piece] = next;
         area[next] += area[piece];
@@ -50,9 +53,15 @@ pub(crate) fn without_fragments(labels: Labels, typical_area: f64) -> Labels {
         object
     };
     let map = labels.map.mapv(|label| {
-        let Some(index) = (label as usize).checked_sub(1) else { return 0 };
+        let Some(index) = (label as usize).checked_sub(1) else {
+            return 0;
+        };
         let object = final_owner(index);
-        if area[object] >= DEBRIS * typical_area { object as u32 + 1 } else { 0 }
+        if area[object] >= DEBRIS * typical_area {
+            object as u32 + 1
+        } else {
+            0
+        }
     });
     Labels::relabel(map)
 }

@@ -224,7 +224,11 @@ impl Networks {
         };
         let labels = decode(all_foreground.view(), all_touch.view());
         let of_members: Vec<Labels> = if foreground.len() > 1 {
-            foreground.iter().zip(&touch).map(|(f, t)| decode(f.view(), t.view())).collect()
+            foreground
+                .iter()
+                .zip(&touch)
+                .map(|(f, t)| decode(f.view(), t.view()))
+                .collect()
         } else {
             vec![labels.clone()]
         };
@@ -286,7 +290,12 @@ fn members_used(bundle: &Bundle, params: &NetworkParams) -> usize {
 
 /// Which `n` members are used: those of as many folds as possible, so that few members still have many reference cells.
 fn spread_members(folds: &[u32], n: usize) -> Vec<usize> {
-    let turn = |member: usize| folds[..member].iter().filter(|&&fold| fold == folds[member]).count();
+    let turn = |member: usize| {
+        folds[..member]
+            .iter()
+            .filter(|&&fold| fold == folds[member])
+            .count()
+    };
     let mut order: Vec<usize> = (0..folds.len()).collect();
     order.sort_by_key(|&member| (turn(member), member));
     order.truncate(n);

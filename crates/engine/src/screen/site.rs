@@ -180,7 +180,8 @@ impl SiteWork<'_> {
                 warn("the image is constant: no object was looked for".to_owned());
                 return Ok(Segmented::given(Labels::empty(nuclei.dim())));
             }
-            self.networks.segment_sized(normalized.pixels.view(), members, typical_area)?
+            self.networks
+                .segment_sized(normalized.pixels.view(), members, typical_area)?
         };
         if segmented.labels.n == 0 {
             warn("no nucleus was found".to_owned());
@@ -206,7 +207,13 @@ impl SiteWork<'_> {
     ) -> Result<(Thumbs, Vec<u8>), Failure> {
         let mut pixels = self.read(site).map_err(Failure::Site)?;
         let nuclei = pixels.planes[self.channels.nuclei].view();
-        let segmented = self.segment(site, nuclei, None, diameter_px.map(area_of_diameter), &mut pixels.warnings)?;
+        let segmented = self.segment(
+            site,
+            nuclei,
+            None,
+            diameter_px.map(area_of_diameter),
+            &mut pixels.warnings,
+        )?;
         let labels = &segmented.labels;
         if let Some(folder) = &self.labels_to {
             write_label_image(folder, &site.id(), labels)?;

@@ -17,7 +17,13 @@ pub use shared::{NetworkArguments, Shared, Statistics};
 ///
 /// The main job is `phenosure screen`. See it work first: `phenosure demo`.
 #[derive(Debug, Parser)]
-#[command(name = "phenosure", version, max_term_width = 110, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "phenosure",
+    version,
+    max_term_width = 110,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "\
 Exit codes: 0 done · 1 done, some sites skipped · 2 wrong usage or unusable input · 3 output not written ·
 4 bundle damaged or not fitting · 5 a check asked for with --require failed · 130 interrupted, resumable.")]
@@ -59,8 +65,15 @@ mod tests {
         fn check(command: &clap::Command) {
             let is_parent = command.get_subcommands().next().is_some();
             if !is_parent {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("phenosure "), "`{}` has no example", command.get_name());
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.contains("phenosure "),
+                    "`{}` has no example",
+                    command.get_name()
+                );
             }
             for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
                 check(sub);

@@ -78,7 +78,12 @@ pub struct Classify {
     #[arg(long)]
     pub crops: bool,
     /// Bundle that names classes: name or folder
-    #[arg(long, value_name = "BUNDLE", default_value = "mitosis", alias = "classify-with")]
+    #[arg(
+        long,
+        value_name = "BUNDLE",
+        default_value = "mitosis",
+        alias = "classify-with"
+    )]
     pub bundle: String,
     /// Typical diameter of a nucleus in pixels (default: measured from the label images)
     #[arg(long, value_name = "PIXELS")]
@@ -157,7 +162,9 @@ pub enum ModelsCommand {
 
 /// Write completions for a shell to stdout
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  phenosure completions bash > ~/.local/share/bash-completion/completions/phenosure")]
+#[command(
+    after_help = "Example:\n  phenosure completions bash > ~/.local/share/bash-completion/completions/phenosure"
+)]
 pub struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,

@@ -49,7 +49,7 @@ pub struct Screen {
     /// A name for a channel, used in columns and pictures: DAPI=w1 (CellProfiler: NamesAndTypes)
     #[arg(long, value_name = "NAME=FOUND", help_heading = "Images", value_parser = channel_name)]
     pub channel: Vec<(String, String)>,
-    /// Your own label images instead of the segmentation: <site>.tif or the image's name (CellProfiler: objects saved as images)
+    /// Your own label images instead of the segmentation, named like the site or its nuclear image (CellProfiler: objects saved as images)
     #[arg(long, value_name = "DIR", help_heading = "Images")]
     pub labels_from: Option<PathBuf>,
     /// Micrometers a pixel, as 0.65um (default: what the files say)
@@ -102,7 +102,9 @@ impl Screen {
 
 fn channel_name(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, found)) if !name.is_empty() && !found.is_empty() => Ok((name.to_owned(), found.to_owned())),
+        Some((name, found)) if !name.is_empty() && !found.is_empty() => {
+            Ok((name.to_owned(), found.to_owned()))
+        }
         _ => Err("say NAME=FOUND, as DAPI=w1".to_owned()),
     }
 }
