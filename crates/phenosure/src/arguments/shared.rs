@@ -30,7 +30,7 @@ pub struct NetworkArguments {
     /// Members of a bundle that are used (default: all)
     #[arg(long, value_name = "N")]
     pub members: Option<usize>,
-    /// Dropout draws a member (default: 2); 1 is one pass without dropout
+    /// Dropout draws a member (default: what the bundle asks for); 0 is one pass without dropout
     #[arg(long, value_name = "T")]
     pub draws: Option<usize>,
     /// Threads (default: all); the results are the same bytes for any number
@@ -98,7 +98,7 @@ pub struct Statistics {
     /// Number of clusters (default: chosen by the data)
     #[arg(long, value_name = "K")]
     pub clusters: Option<usize>,
-    /// Seed of every random choice (default: 0)
+    /// Seed of every random choice (default: 1)
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Write the tables but not report.html
