@@ -122,9 +122,14 @@ impl Settings {
     ///
     /// Errors: the file cannot be read, is not TOML, or holds a name or type that is not known (with line and column).
     pub fn read(path: &Path) -> Result<Self, EngineError> {
-        let text = std::fs::read_to_string(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
-        let mut settings: Self =
-            toml::from_str(&text).map_err(|source| EngineError::Config { path: path.to_owned(), source: Box::new(source) })?;
+        let text = std::fs::read_to_string(path).map_err(|source| EngineError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let mut settings: Self = toml::from_str(&text).map_err(|source| EngineError::Config {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for file in [
             &mut settings.plate,
@@ -205,11 +210,19 @@ impl Settings {
         };
         let min_effect = self.min_effect.unwrap_or(GatherParams::MIN_EFFECT);
         if !(min_effect > 1.0 && min_effect.is_finite()) {
-            return Err(out_of_range("--min-effect", min_effect, "must be above 1: 2 means half or double"));
+            return Err(out_of_range(
+                "--min-effect",
+                min_effect,
+                "must be above 1: 2 means half or double",
+            ));
         }
         let default_dispersion = self.dispersion.unwrap_or(GatherParams::DISPERSION);
         if !(default_dispersion >= 0.0 && default_dispersion.is_finite()) {
-            return Err(out_of_range("--dispersion", default_dispersion, "must be 0 or more"));
+            return Err(out_of_range(
+                "--dispersion",
+                default_dispersion,
+                "must be 0 or more",
+            ));
         }
         Ok(GatherParams {
             plate_map: self.plate_map.clone(),
@@ -228,6 +241,7 @@ impl Settings {
             seed: self.seed.unwrap_or(GatherParams::SEED),
             report: self.report.unwrap_or(true),
             credits: Vec::new(),
+            planted: None,
         })
     }
 
@@ -236,11 +250,20 @@ impl Settings {
     /// Errors: an unknown device, no member.
     pub fn network_params(&self) -> Result<NetworkParams, EngineError> {
         let at_least_one = |option: &'static str, value: Option<usize>| match value {
-            Some(0) => Err(EngineError::Option { option, value: "0".to_owned(), what: "must be 1 or more".to_owned() }),
+            Some(0) => Err(EngineError::Option {
+                option,
+                value: "0".to_owned(),
+                what: "must be 1 or more".to_owned(),
+            }),
             other => Ok(other),
         };
         Ok(NetworkParams {
-            device: self.device.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+            device: self
+                .device
+                .as_deref()
+                .map(str::parse)
+                .transpose()?
+                .unwrap_or_default(),
             members: at_least_one("--members", self.members)?,
             draws: self.draws,
         })
@@ -256,8 +279,14 @@ impl Settings {
             value: String::new(),
             what: format!("missing; {what}"),
         };
-        let plate = self.plate.clone().ok_or_else(|| missing("PLATE", "name the folder of the plate"))?;
-        let out = self.out.clone().ok_or_else(|| missing("--out", "name a folder for the results"))?;
+        let plate = self
+            .plate
+            .clone()
+            .ok_or_else(|| missing("PLATE", "name the folder of the plate"))?;
+        let out = self
+            .out
+            .clone()
+            .ok_or_else(|| missing("--out", "name a folder for the results"))?;
         let mut params = ScreenParams::new(plate, out);
         params.layout = self.layout.clone();
         params.channel_names = self.channel.clone();
@@ -275,7 +304,11 @@ impl Settings {
         params.pixel_size_um = self.pixel_size.as_deref().map(parse_pixel_size).transpose()?;
         params.diameter_px = match self.diameter_px {
             Some(d) if !(d.is_finite() && d >= 1.0) => {
-                return Err(out_of_range("--diameter-px", f64::from(d), "must be 1 pixel or more"));
+                return Err(out_of_range(
+                    "--diameter-px",
+                    f64::from(d),
+                    "must be 1 pixel or more",
+                ));
             }
             other => other,
         };
@@ -294,7 +327,11 @@ impl Settings {
 }
 
 fn out_of_range(option: &'static str, value: f64, what: &str) -> EngineError {
-    EngineError::Option { option, value: value.to_string(), what: what.to_owned() }
+    EngineError::Option {
+        option,
+        value: value.to_string(),
+        what: what.to_owned(),
+    }
 }
 
 /// Micrometers a pixel from `0.65um`, `0.65 µm`, `0.65` or `650nm`.
@@ -332,12 +369,18 @@ pub fn parse_memory(text: &str) -> Result<u64, EngineError> {
         "TiB" | "T" | "TB" => Some(40),
         _ => None,
     };
-    let bytes = digits.parse::<u64>().ok().zip(shift).and_then(|(n, shift)| n.checked_mul(1 << shift));
-    bytes.filter(|&bytes| bytes > 0).ok_or_else(|| EngineError::Option {
-        option: "--memory",
-        value: text.to_owned(),
-        what: "not an amount of memory; say 8GiB or 500MiB".to_owned(),
-    })
+    let bytes = digits
+        .parse::<u64>()
+        .ok()
+        .zip(shift)
+        .and_then(|(n, shift)| n.checked_mul(1 << shift));
+    bytes
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| EngineError::Option {
+            option: "--memory",
+            value: text.to_owned(),
+            what: "not an amount of memory; say 8GiB or 500MiB".to_owned(),
+        })
 }
 
 #[cfg(test)]
@@ -346,8 +389,14 @@ mod tests {
 
     #[test]
     fn what_was_typed_wins_over_the_file() {
-        let file: Settings = toml::from_str("fdr = 0.2\nnegcon = ['DMSO']\nnuclei = 'w1'\n[channel]\nDNA = 'w1'\nGFP = 'w2'").unwrap();
-        let typed = Settings { fdr: Some(0.05), channel: BTreeMap::from([("DNA".into(), "w3".into())]), ..Settings::default() };
+        let file: Settings =
+            toml::from_str("fdr = 0.2\nnegcon = ['DMSO']\nnuclei = 'w1'\n[channel]\nDNA = 'w1'\nGFP = 'w2'")
+                .unwrap();
+        let typed = Settings {
+            fdr: Some(0.05),
+            channel: BTreeMap::from([("DNA".into(), "w3".into())]),
+            ..Settings::default()
+        };
         let both = typed.over(file);
         assert_eq!(both.fdr, Some(0.05));
         assert_eq!(both.negcon, ["DMSO"]);
@@ -362,7 +411,10 @@ mod tests {
         let file = folder.path().join("screen.toml");
         std::fs::write(&file, "fdr = 0.1\nnegcontrol = ['DMSO']\n").unwrap();
         let message = Settings::read(&file).unwrap_err().to_string();
-        assert!(message.contains("screen.toml") && message.contains("negcontrol") && message.contains("line 2"), "{message}");
+        assert!(
+            message.contains("screen.toml") && message.contains("negcontrol") && message.contains("line 2"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -378,23 +430,105 @@ mod tests {
     #[test]
     fn bounds_are_checked_by_name() {
         let check = |settings: Settings, option: &str| {
-            let settings = Settings { plate: Some("p".into()), out: Some("o".into()), ..settings };
+            let settings = Settings {
+                plate: Some("p".into()),
+                out: Some("o".into()),
+                ..settings
+            };
             let message = settings.screen_params(false).unwrap_err().to_string();
             assert!(message.contains(option), "{option}: {message}");
         };
-        check(Settings { fdr: Some(0.0), ..Settings::default() }, "--fdr");
-        check(Settings { fdr: Some(f64::NAN), ..Settings::default() }, "--fdr");
-        check(Settings { set_coverage: Some(1.0), ..Settings::default() }, "--set-coverage");
-        check(Settings { min_effect: Some(1.0), ..Settings::default() }, "--min-effect");
-        check(Settings { dispersion: Some(-1.0), ..Settings::default() }, "--dispersion");
-        check(Settings { members: Some(0), ..Settings::default() }, "--members");
-        check(Settings { threads: Some(0), ..Settings::default() }, "--threads");
-        check(Settings { device: Some("gpu".into()), ..Settings::default() }, "--device");
-        check(Settings { shard: Some("0/4".into()), ..Settings::default() }, "--shard");
-        check(Settings { shard: Some("5/4".into()), ..Settings::default() }, "--shard");
-        check(Settings { memory: Some("8 apples".into()), ..Settings::default() }, "--memory");
-        check(Settings { pixel_size: Some("0.65in".into()), ..Settings::default() }, "--pixel-size");
-        check(Settings { novel_against: Some("all".into()), ..Settings::default() }, "--novel-against");
+        check(
+            Settings {
+                fdr: Some(0.0),
+                ..Settings::default()
+            },
+            "--fdr",
+        );
+        check(
+            Settings {
+                fdr: Some(f64::NAN),
+                ..Settings::default()
+            },
+            "--fdr",
+        );
+        check(
+            Settings {
+                set_coverage: Some(1.0),
+                ..Settings::default()
+            },
+            "--set-coverage",
+        );
+        check(
+            Settings {
+                min_effect: Some(1.0),
+                ..Settings::default()
+            },
+            "--min-effect",
+        );
+        check(
+            Settings {
+                dispersion: Some(-1.0),
+                ..Settings::default()
+            },
+            "--dispersion",
+        );
+        check(
+            Settings {
+                members: Some(0),
+                ..Settings::default()
+            },
+            "--members",
+        );
+        check(
+            Settings {
+                threads: Some(0),
+                ..Settings::default()
+            },
+            "--threads",
+        );
+        check(
+            Settings {
+                device: Some("gpu".into()),
+                ..Settings::default()
+            },
+            "--device",
+        );
+        check(
+            Settings {
+                shard: Some("0/4".into()),
+                ..Settings::default()
+            },
+            "--shard",
+        );
+        check(
+            Settings {
+                shard: Some("5/4".into()),
+                ..Settings::default()
+            },
+            "--shard",
+        );
+        check(
+            Settings {
+                memory: Some("8 apples".into()),
+                ..Settings::default()
+            },
+            "--memory",
+        );
+        check(
+            Settings {
+                pixel_size: Some("0.65in".into()),
+                ..Settings::default()
+            },
+            "--pixel-size",
+        );
+        check(
+            Settings {
+                novel_against: Some("all".into()),
+                ..Settings::default()
+            },
+            "--novel-against",
+        );
     }
 
     #[test]

@@ -34,7 +34,9 @@ pub use inspect::{
 };
 pub use models::{BundleCard, builtin_models, model_card};
 pub use outcome::{HitLine, RunSummary, SkippedSite};
-pub use params::{DataCredit, Device, GatherParams, NetworkParams, Novelty, ScreenParams, Shard};
+pub use params::{
+    DataCredit, Device, GatherParams, NetworkParams, Novelty, PlantedTruth, PlantedValue, ScreenParams, Shard,
+};
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;
 pub use segment::{SegmentParams, segment};

@@ -36,11 +36,15 @@ impl FromStr for Device {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
             "cuda" => Ok(Self::Cuda(0)),
-            _ => text.strip_prefix("cuda:").and_then(|n| n.parse().ok()).map(Self::Cuda).ok_or_else(|| EngineError::Option {
-                option: "--device",
-                value: text.to_owned(),
-                what: "not a device; say cpu, cuda, cuda:1 or auto".to_owned(),
-            }),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|n| n.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| EngineError::Option {
+                    option: "--device",
+                    value: text.to_owned(),
+                    what: "not a device; say cpu, cuda, cuda:1 or auto".to_owned(),
+                }),
         }
     }
 }
@@ -58,7 +62,9 @@ impl FromStr for Shard {
     type Err = EngineError;
 
     fn from_str(text: &str) -> Result<Self, EngineError> {
-        let parsed = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        let parsed = text
+            .split_once('/')
+            .and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parsed {
             Some((index, count)) if index >= 1 && index <= count => Ok(Self { index, count }),
             _ => Err(EngineError::Option {
@@ -128,6 +134,32 @@ pub struct GatherParams {
     pub report: bool,
     /// Data to credit in the report.
     pub credits: Vec<DataCredit>,
+    /// What is known about a made plate, to be shown beside the estimates; no statistic sees it.
+    pub planted: Option<PlantedTruth>,
+}
+
+/// The truth of a made plate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlantedTruth {
+    /// What the arrangement is, said plainly.
+    pub explanation: String,
+    /// What is known.
+    pub values: Vec<PlantedValue>,
+}
+
+/// A share that is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlantedValue {
+    /// The treatment as the plate map names it.
+    pub treatment: String,
+    /// Its dose.
+    pub dose: f64,
+    /// The class whose share it is, less the share in the controls; `None` = cells of no taught class.
+    pub class: Option<String>,
+    /// The share.
+    pub truth: f64,
+    /// What the test should say: `hit` or `no hit`.
+    pub expected_call: Option<String>,
 }
 
 /// Data that the report credits.
@@ -177,6 +209,7 @@ impl Default for GatherParams {
             seed: Self::SEED,
             report: true,
             credits: Vec::new(),
+            planted: None,
         }
     }
 }

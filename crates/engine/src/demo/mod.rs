@@ -5,7 +5,7 @@
 //! nuclei which no member of the shipped bundle has seen; the composition of every well is known and printed beside the estimate.
 //!
 //! Invariants: the screen itself is the ordinary [`crate::screen`] on an ordinary folder with an ordinary plate map, left in
-//! the output folder for anyone to run again; the truth is read only after the screen is over.
+//! the output folder for anyone to run again; what is known is printed beside the result and used for nothing else.
 
 mod archive;
 mod doses;

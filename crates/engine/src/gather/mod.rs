@@ -8,6 +8,7 @@ mod report_data;
 mod report_hits;
 mod report_plates;
 mod report_trust;
+mod report_truth;
 pub(crate) mod run_file;
 mod sets;
 mod warnings;

@@ -12,7 +12,7 @@ use super::cells::Cells;
 use super::columns::{numbers, texts};
 use super::pictures::Album;
 use super::run_file::RunFile;
-use super::{Collected, report_cells, report_hits, report_plates, report_trust};
+use super::{Collected, report_cells, report_hits, report_plates, report_trust, report_truth};
 use crate::{EngineError, GatherParams, HitLine};
 
 /// Rows of the ranking that a terminal shows.
@@ -154,7 +154,7 @@ pub(super) fn report_data(
             .collect(),
         candidates: Some(report_hits::candidates(&material)),
         plates: report_plates::plates(&material),
-        planted: None,
+        planted: report_truth::planted(&material.gathered.tests, params.planted.as_ref()),
         doses: report_hits::doses(&material),
         galleries: report_cells::galleries(&material),
         scatter: Some(report_cells::scatter(&material)),

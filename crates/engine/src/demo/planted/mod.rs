@@ -32,6 +32,10 @@ const CREDIT: &str = "Nuclei: MitoCheck consortium (Neumann et al., Nature 2010,
     Walter to WayScience/phenotypic_profiling (Tomkinson et al. 2024, doi 10.5281/zenodo.10814940), CC BY 4.0; turned, mirrored and placed \
     onto new background here";
 
+/// What the arrangement is.
+const EXPLANATION: &str = "The nuclei are real, few and reused; the arrangement is not real. The outlines they were cut out by are given to \
+    the screen, so this says how far classes and novelty can be trusted, not how well nuclei are found.";
+
 /// Name of the made plate.
 const PLATE: &str = "planted";
 /// The bundle whose doubt is put to the test.
@@ -124,15 +128,10 @@ fn run(
         text: CREDIT.to_owned(),
         link: Some("https://doi.org/10.5281/zenodo.10814940".to_owned()),
     }];
+    screening.gather.planted = Some(truth::for_the_report(&plan, &fields, source, EXPLANATION));
     let summary = screen(&screening, context)?;
 
-    let mut lines = vec![
-        "The nuclei are real, few and reused; the arrangement is not real. The outlines they were cut out by are given to the screen, so this \
-         says how far classes and novelty can be trusted, not how well nuclei are found."
-            .to_owned(),
-        source.describe(&plan),
-        String::new(),
-    ];
+    let mut lines = vec![EXPLANATION.to_owned(), source.describe(&plan), String::new()];
     let (text, checks) = truth::compare(&plan, &fields, source, &params.out.join("run"))?;
     lines.extend(text);
     write_whole(

@@ -7,11 +7,11 @@ use std::path::Path;
 use super::design::{DOSES, Effect, PlannedWell, effects};
 use super::field::Field;
 use super::source::Source;
-use crate::EngineError;
 use crate::demo::doses::mean;
 use crate::demo::outcome::Check;
 use crate::demo::translocation::{numbers, texts};
 use crate::files::read_whole;
+use crate::{EngineError, PlantedTruth, PlantedValue};
 
 /// The treatment that shifts known classes most, and the one that brings the untaught class.
 const STRONG_SHIFT: &str = "C";
@@ -112,6 +112,40 @@ impl Arrangement<'_> {
     fn median(&self, of: &BTreeMap<String, f64>, wells: &[usize]) -> Option<f64> {
         let values = wells.iter().map(|&well| of.get(&self.plan[well].name()).copied());
         uncertainty::median(&values.collect::<Option<Vec<f64>>>()?)
+    }
+}
+
+/// What is known, for the report.
+pub(super) fn for_the_report(
+    plan: &[PlannedWell],
+    fields: &[Field],
+    source: &Source,
+    explanation: &str,
+) -> PlantedTruth {
+    let arrangement = Arrangement { plan, fields, source };
+    let controls = arrangement.control_wells();
+    let mut values = Vec::new();
+    for (e, effect) in effects(source.untaught).iter().enumerate() {
+        for (d, &dose) in DOSES.iter().enumerate() {
+            let share = arrangement.mean_share(&arrangement.wells_of(e, Some(d)), effect.class);
+            let is_untaught = effect.class == source.untaught;
+            let does_something = effect.share[d] > 0.0;
+            values.push(PlantedValue {
+                treatment: effect.treatment.to_owned(),
+                dose,
+                class: (!is_untaught).then(|| effect.class.to_owned()),
+                truth: if is_untaught {
+                    share
+                } else {
+                    share - arrangement.mean_share(&controls, effect.class)
+                },
+                expected_call: Some(if does_something { "hit" } else { "no hit" }.to_owned()),
+            });
+        }
+    }
+    PlantedTruth {
+        explanation: explanation.to_owned(),
+        values,
     }
 }
 
