@@ -16,7 +16,7 @@ look() { # bundle, task, data folder, splits, the figure that is noted
         --bundle "$1" --out "$out" --json > "reports/$1_fold0.json"
     local digest figure
     digest=$(sha256sum "crates/engine/bundles/$1/manifest.json" | cut -c1-16)
-    figure=$(tr -d ' \n' < "reports/$1_fold0.json" | grep -o "$5" | head -n 1 | tr ',' ';')
+    figure=$(tr -d ' \n' < "reports/$1_fold0.json" | grep -o "$4" | head -n 1 | tr ',' ';')
     echo "$(date -u +%Y-%m-%d),$(git rev-parse --short HEAD),$digest,$2 $3 fold 0,$figure" >> "$looks"
 }
 
