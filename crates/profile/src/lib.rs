@@ -41,5 +41,6 @@ pub use error::ProfileError;
 pub use estimable::estimable;
 pub use gather::gather;
 pub use gathered::{Gate, GateOutcome, Gathered, PlateFocus, Scatter, ScatterPoint, Separation, Verdict};
+pub use separation::z_prime_interval;
 pub use tables::{read_parquet, write_csv, write_parquet};
 pub use wells::{GatherParams, NovelAgainst, Role, WellInfo};

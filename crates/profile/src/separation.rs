@@ -98,7 +98,7 @@ pub(crate) fn separations(
 /// With two positive wells a bootstrap over wells can only make the standard deviation smaller; this interval knows that it
 /// is hardly known. `None` with fewer than two wells on a side or without spread on both.
 /// Source: Gelman et al. 2013, Bayesian Data Analysis, section 3.2 (σ² ~ scaled inverse χ², μ | σ ~ N(m, σ²/n)).
-fn z_prime_interval(positive: &[f64], negative: &[f64], rng: &mut ChaCha8Rng) -> Option<(f64, f64)> {
+pub fn z_prime_interval(positive: &[f64], negative: &[f64], rng: &mut ChaCha8Rng) -> Option<(f64, f64)> {
     if positive.len() < 2 || negative.len() < 2 {
         return None;
     }

@@ -25,9 +25,6 @@ const FEWEST_IN_RESPONDERS: f64 = 0.60;
 const RESPONDS_FROM: u32 = 5;
 /// Rank of the positive controls.
 const POSITIVE: u32 = 10;
-/// Level and rounds of the bootstrap interval of Z'.
-const INTERVAL: f64 = 0.90;
-const ROUNDS: usize = 2000;
 
 /// One well of the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -202,11 +199,12 @@ fn separation(
     seed: u64,
     lines: &mut Vec<String>,
 ) {
-    lines.push(format!(
-        "Z' of the GFP translocation (GFP in the nucleus over GFP in the ring), positive against untreated wells of the same drug,\n\
-         [{:.0} % bootstrap interval over wells]; beside it the reference measured with another program (not published figures):",
-        100.0 * INTERVAL
-    ));
+    lines.push(
+        "Z' of the GFP translocation (GFP in the nucleus over GFP in the ring), positive against untreated wells of the same drug".to_owned(),
+    );
+    lines.push(
+        "[90 % interval if wells are normal]; beside it the reference measured with another program (not published figures):".to_owned(),
+    );
     for block in blocks(map) {
         let wells = |positive: bool| {
             map.iter().filter(move |row| {
@@ -237,10 +235,11 @@ fn separation(
         for (kind, of_ours, of_theirs) in kinds {
             let (positive, negative) = (ours(true, of_ours), ours(false, of_ours));
             let mut rng = uncertainty::stream(seed, &format!("demo/z_prime/{block}/{kind}"));
-            let ours = uncertainty::z_prime_interval(&positive, &negative, INTERVAL, ROUNDS, &mut rng);
-            let text = ours.map_or("not estimable".to_owned(), |z| {
-                format!("{:.2} [{:.2}, {:.2}]", z.value, z.low, z.high)
-            });
+            let interval = profile::z_prime_interval(&positive, &negative, &mut rng);
+            let text = match (uncertainty::z_prime(&positive, &negative), interval) {
+                (Some(z), Some((low, high))) => format!("{z:.2} [{low:.2}, {high:.2}]"),
+                _ => "not estimable".to_owned(),
+            };
             let theirs = uncertainty::z_prime(&theirs(true, of_theirs), &theirs(false, of_theirs));
             let reference = theirs.map_or("not estimable".to_owned(), |z| format!("{z:.2}"));
             lines.push(format!(
