@@ -61,10 +61,19 @@ impl CustomOp3 for BatchNorm {
         let batch = moments(Isa::detect(), x, gamma.len());
         let inverse = self.inverse(&batch.variance);
         let scale: Vec<f32> = gamma.iter().zip(&inverse).map(|(g, i)| g * i).collect();
-        let shift: Vec<f32> = beta.iter().zip(&batch.mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+        let shift: Vec<f32> = beta
+            .iter()
+            .zip(&batch.mean)
+            .zip(&scale)
+            .map(|((b, m), s)| b - m * s)
+            .collect();
         let out = apply(Isa::detect(), x, &scale, &shift, self.relu);
         if let Ok(mut seen) = self.seen.lock() {
-            *seen = BatchMoments { mean: batch.mean, variance: batch.variance, rows };
+            *seen = BatchMoments {
+                mean: batch.mean,
+                variance: batch.variance,
+                rows,
+            };
         }
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
@@ -88,7 +97,15 @@ impl CustomOp3 for BatchNorm {
                         let (mean, inverse) = (&batch.mean[..], &inverse[..]);
                         Ok(backward(
                             Isa::detect(),
-                            &Backward { x, out, gradient, mean, inverse, gamma, relu: self.relu },
+                            &Backward {
+                                x,
+                                out,
+                                gradient,
+                                mean,
+                                inverse,
+                                gamma,
+                                relu: self.relu,
+                            },
                         ))
                     })
                 })
@@ -117,7 +134,11 @@ pub fn batch_norm(
 ) -> Result<(Tensor, BatchMoments)> {
     if x.device().is_cpu() {
         let seen = Arc::new(Mutex::new(BatchMoments::default()));
-        let op = BatchNorm { epsilon, relu, seen: Arc::clone(&seen) };
+        let op = BatchNorm {
+            epsilon,
+            relu,
+            seen: Arc::clone(&seen),
+        };
         let out = x.contiguous()?.apply_op3(gamma, beta, op)?;
         let moments = match seen.lock() {
             Ok(seen) => seen.clone(),
@@ -131,7 +152,10 @@ pub fn batch_norm(
     let centered = flat.broadcast_sub(&mean)?;
     let variance = centered.sqr()?.mean_keepdim(0)?;
     let standard = centered.broadcast_div(&variance.affine(1.0, f64::from(epsilon))?.sqrt()?)?;
-    let out = standard.broadcast_mul(gamma)?.broadcast_add(beta)?.reshape(x.shape())?;
+    let out = standard
+        .broadcast_mul(gamma)?
+        .broadcast_add(beta)?
+        .reshape(x.shape())?;
     let out = if relu { out.relu()? } else { out };
     let moments = BatchMoments {
         mean: mean.flatten_all()?.to_vec1()?,

@@ -90,7 +90,10 @@ impl ConvolutionShape {
 
 /// The input with its border of zeros, or the input itself where there is none.
 fn pad<'a>(shape: &ConvolutionShape, input: &'a [f32]) -> std::borrow::Cow<'a, [f32]> {
-    assert_eq!(input.len(), shape.batch * shape.height * shape.width * shape.channels_in);
+    assert_eq!(
+        input.len(),
+        shape.batch * shape.height * shape.width * shape.channels_in
+    );
     if shape.padding == 0 {
         return input.into();
     }
@@ -202,13 +205,23 @@ unsafe fn forward_chunk<L: Lanes16, const P: usize>(task: &ForwardTask, first: u
                 if block + 1 < blocks {
                     let sums = forward_tile::<L, P, 2>(task.padded.as_ptr(), &offsets, dimensions, panels);
                     for (p, row) in sums.iter().enumerate().take(here) {
-                        store(task, *row, block, &mut out[(done + p) * channels..(done + p + 1) * channels]);
+                        store(
+                            task,
+                            *row,
+                            block,
+                            &mut out[(done + p) * channels..(done + p + 1) * channels],
+                        );
                     }
                     block += 2;
                 } else {
                     let sums = forward_tile::<L, P, 1>(task.padded.as_ptr(), &offsets, dimensions, panels);
                     for (p, row) in sums.iter().enumerate().take(here) {
-                        store(task, *row, block, &mut out[(done + p) * channels..(done + p + 1) * channels]);
+                        store(
+                            task,
+                            *row,
+                            block,
+                            &mut out[(done + p) * channels..(done + p + 1) * channels],
+                        );
                     }
                     block += 1;
                 }
@@ -274,21 +287,29 @@ pub(crate) fn forward(
     assert!(bias.is_none_or(|bias| bias.len() == shape.channels_out));
     let padded = pad(shape, input);
     let panels = pack_panels(weights, shape.channels_out);
-    let task = ForwardTask { shape: *shape, padded: &padded, panels: &panels, bias, activation };
+    let task = ForwardTask {
+        shape: *shape,
+        padded: &padded,
+        panels: &panels,
+        bias,
+        activation,
+    };
     let mut out = vec![0.0; shape.out_pixels() * shape.channels_out];
-    out.par_chunks_mut(CHUNK * shape.channels_out).enumerate().for_each(|(chunk, out)| {
-        let first = chunk * CHUNK;
-        match isa {
-            // SAFETY: the instruction set was detected on this machine.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { forward_chunk_avx512(&task, first, out) },
-            // SAFETY: the instruction set was detected on this machine.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { forward_chunk_avx2(&task, first, out) },
-            // SAFETY: plain Rust needs no instruction set.
-            _ => unsafe { forward_chunk::<Portable16, 4>(&task, first, out) },
-        }
-    });
+    out.par_chunks_mut(CHUNK * shape.channels_out)
+        .enumerate()
+        .for_each(|(chunk, out)| {
+            let first = chunk * CHUNK;
+            match isa {
+                // SAFETY: the instruction set was detected on this machine.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => unsafe { forward_chunk_avx512(&task, first, out) },
+                // SAFETY: the instruction set was detected on this machine.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => unsafe { forward_chunk_avx2(&task, first, out) },
+                // SAFETY: plain Rust needs no instruction set.
+                _ => unsafe { forward_chunk::<Portable16, 4>(&task, first, out) },
+            }
+        });
     out
 }
 
@@ -354,7 +375,11 @@ unsafe fn gradient_chunk<L: Lanes16>(
     for row in 0..shape.kernel {
         let mut k = 0;
         while k < run {
-            let step = if run - k >= GRADIENT_ROWS { GRADIENT_ROWS } else { 1 };
+            let step = if run - k >= GRADIENT_ROWS {
+                GRADIENT_ROWS
+            } else {
+                1
+            };
             let mut block = 0;
             while block < channels {
                 // SAFETY: `offset + row * padded_row + k + step` is at most `offset + last`, asserted above;
@@ -374,7 +399,11 @@ unsafe fn gradient_chunk<L: Lanes16>(
                         (_, false) => gradient_tile::<L, 1, 1>(input, offsets, from, channels, to),
                     }
                 }
-                block += if channels - block >= 2 * BLOCK { 2 * BLOCK } else { BLOCK };
+                block += if channels - block >= 2 * BLOCK {
+                    2 * BLOCK
+                } else {
+                    BLOCK
+                };
             }
             k += step;
         }
@@ -398,7 +427,12 @@ unsafe fn gradient_chunk_avx2(s: &ConvolutionShape, x: &[f32], o: &[usize], g: &
 /// Gradient of the loss by the weights, (kernel, kernel, channels in, channels out).
 ///
 /// `gradient` is the gradient by the output, NHWC. Sums run over blocks of pixels in a fixed order.
-pub(crate) fn gradient_weights(isa: Isa, shape: &ConvolutionShape, input: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub(crate) fn gradient_weights(
+    isa: Isa,
+    shape: &ConvolutionShape,
+    input: &[f32],
+    gradient: &[f32],
+) -> Vec<f32> {
     let pixels = shape.out_pixels();
     assert_eq!(gradient.len(), pixels * shape.channels_out);
     let channels = shape.channels_out.next_multiple_of(BLOCK);
@@ -407,7 +441,10 @@ pub(crate) fn gradient_weights(isa: Isa, shape: &ConvolutionShape, input: &[f32]
         gradient.into()
     } else {
         let mut wide = vec![0.0; pixels * channels];
-        for (to, from) in wide.chunks_exact_mut(channels).zip(gradient.chunks_exact(shape.channels_out)) {
+        for (to, from) in wide
+            .chunks_exact_mut(channels)
+            .zip(gradient.chunks_exact(shape.channels_out))
+        {
             to[..from.len()].copy_from_slice(from);
         }
         wide.into()
@@ -426,7 +463,9 @@ pub(crate) fn gradient_weights(isa: Isa, shape: &ConvolutionShape, input: &[f32]
                 match isa {
                     // SAFETY: the instruction set was detected on this machine.
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => unsafe { gradient_chunk_avx512(shape, &padded, &offsets, rows, &mut sums) },
+                    Isa::Avx512 => unsafe {
+                        gradient_chunk_avx512(shape, &padded, &offsets, rows, &mut sums)
+                    },
                     // SAFETY: the instruction set was detected on this machine.
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => unsafe { gradient_chunk_avx2(shape, &padded, &offsets, rows, &mut sums) },
@@ -439,7 +478,10 @@ pub(crate) fn gradient_weights(isa: Isa, shape: &ConvolutionShape, input: &[f32]
         .collect();
     let mut out = vec![0.0; rows * shape.channels_out];
     for sums in &parts {
-        for (to, from) in out.chunks_exact_mut(shape.channels_out).zip(sums.chunks_exact(channels)) {
+        for (to, from) in out
+            .chunks_exact_mut(shape.channels_out)
+            .zip(sums.chunks_exact(channels))
+        {
             for (total, value) in to.iter_mut().zip(from) {
                 *total += value;
             }
@@ -449,7 +491,12 @@ pub(crate) fn gradient_weights(isa: Isa, shape: &ConvolutionShape, input: &[f32]
 }
 
 /// Gradient of the loss by the input, NHWC.
-pub(crate) fn gradient_input(isa: Isa, shape: &ConvolutionShape, weights: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub(crate) fn gradient_input(
+    isa: Isa,
+    shape: &ConvolutionShape,
+    weights: &[f32],
+    gradient: &[f32],
+) -> Vec<f32> {
     let (k, c_in, c_out) = (shape.kernel, shape.channels_in, shape.channels_out);
     if shape.stride == 1 && shape.padding < k {
         // A convolution of the output's gradient with the kernel turned by 180 degrees.
@@ -457,7 +504,8 @@ pub(crate) fn gradient_input(isa: Isa, shape: &ConvolutionShape, weights: &[f32]
         for tap in 0..k * k {
             for i in 0..c_in {
                 for o in 0..c_out {
-                    turned[((k * k - 1 - tap) * c_out + o) * c_in + i] = weights[(tap * c_in + i) * c_out + o];
+                    turned[((k * k - 1 - tap) * c_out + o) * c_in + i] =
+                        weights[(tap * c_in + i) * c_out + o];
                 }
             }
         }
@@ -494,22 +542,24 @@ pub(crate) fn gradient_input(isa: Isa, shape: &ConvolutionShape, weights: &[f32]
     let windows = forward(isa, &per_pixel, gradient, &transposed, None, Activation::Identity);
     let mut out = vec![0.0; shape.batch * shape.height * shape.width * c_in];
     let per_image = shape.out_height() * shape.out_width();
-    out.par_chunks_mut(shape.height * shape.width * c_in).enumerate().for_each(|(image, out)| {
-        let windows = &windows[image * per_image * taps..(image + 1) * per_image * taps];
-        for (pixel, window) in windows.chunks_exact(taps).enumerate() {
-            let (row, column) = (pixel / shape.out_width(), pixel % shape.out_width());
-            for (tap, values) in window.chunks_exact(c_in).enumerate() {
-                let y = (row * shape.stride + tap / k).wrapping_sub(shape.padding);
-                let x = (column * shape.stride + tap % k).wrapping_sub(shape.padding);
-                if y < shape.height && x < shape.width {
-                    let start = (y * shape.width + x) * c_in;
-                    for (total, value) in out[start..start + c_in].iter_mut().zip(values) {
-                        *total += value;
+    out.par_chunks_mut(shape.height * shape.width * c_in)
+        .enumerate()
+        .for_each(|(image, out)| {
+            let windows = &windows[image * per_image * taps..(image + 1) * per_image * taps];
+            for (pixel, window) in windows.chunks_exact(taps).enumerate() {
+                let (row, column) = (pixel / shape.out_width(), pixel % shape.out_width());
+                for (tap, values) in window.chunks_exact(c_in).enumerate() {
+                    let y = (row * shape.stride + tap / k).wrapping_sub(shape.padding);
+                    let x = (column * shape.stride + tap % k).wrapping_sub(shape.padding);
+                    if y < shape.height && x < shape.width {
+                        let start = (y * shape.width + x) * c_in;
+                        for (total, value) in out[start..start + c_in].iter_mut().zip(values) {
+                            *total += value;
+                        }
                     }
                 }
             }
-        }
-    });
+        });
     out
 }
 
@@ -536,7 +586,8 @@ mod tests {
                             let c = (column * shape.stride + tap % shape.kernel).wrapping_sub(shape.padding);
                             if y < shape.height && c < shape.width {
                                 for i in 0..shape.channels_in {
-                                    let input = x[((n * shape.height + y) * shape.width + c) * shape.channels_in + i];
+                                    let input =
+                                        x[((n * shape.height + y) * shape.width + c) * shape.channels_in + i];
                                     let weight = w[(tap * shape.channels_in + i) * shape.channels_out + o];
                                     sum += f64::from(input) * f64::from(weight);
                                 }
@@ -578,8 +629,16 @@ mod tests {
             (48, 16, 1, 1, 0, 5, 4),
             (3, 5, 3, 1, 1, 4, 6),
         ] {
-            let shape =
-                ConvolutionShape { batch: 3, height, width, channels_in, channels_out, kernel, stride, padding };
+            let shape = ConvolutionShape {
+                batch: 3,
+                height,
+                width,
+                channels_in,
+                channels_out,
+                kernel,
+                stride,
+                padding,
+            };
             let x = values(3 * height * width * channels_in, 1);
             let w = values(kernel * kernel * channels_in * channels_out, 2);
             let b = values(channels_out, 3);
@@ -588,7 +647,10 @@ mod tests {
             for isa in isas() {
                 let out = forward(isa, &shape, &x, &w, Some(&b), Activation::Identity);
                 for (value, truth) in out.iter().zip(&truth) {
-                    assert!((f64::from(*value) - truth).abs() < 1e-5 * scale, "{shape:?} {isa:?}");
+                    assert!(
+                        (f64::from(*value) - truth).abs() < 1e-5 * scale,
+                        "{shape:?} {isa:?}"
+                    );
                 }
                 // The output is linear in input and weights: <g, conv(dx)> = <gradient_input(g), dx>, likewise for dw.
                 let g = values(out.len(), 4);
@@ -597,8 +659,14 @@ mod tests {
                 let by_input = dot(&gradient_input(isa, &shape, &w, &g), &x);
                 let by_weights = dot(&gradient_weights(isa, &shape, &x, &g), &w);
                 let tolerance = 1e-4 * (out.len() as f64).sqrt() * scale;
-                assert!((direct - by_input).abs() < tolerance, "{shape:?} {isa:?} {direct} {by_input}");
-                assert!((direct - by_weights).abs() < tolerance, "{shape:?} {isa:?} {direct} {by_weights}");
+                assert!(
+                    (direct - by_input).abs() < tolerance,
+                    "{shape:?} {isa:?} {direct} {by_input}"
+                );
+                assert!(
+                    (direct - by_weights).abs() < tolerance,
+                    "{shape:?} {isa:?} {direct} {by_weights}"
+                );
             }
         }
     }

@@ -36,7 +36,8 @@ struct Conv2d {
 }
 
 fn convolution_shape(x: &[usize], w: &[usize], stride: usize, padding: usize) -> Result<ConvolutionShape> {
-    let (&[batch, height, width, channels_in], &[kernel, kernel_width, weights_in, channels_out]) = (x, w) else {
+    let (&[batch, height, width, channels_in], &[kernel, kernel_width, weights_in, channels_out]) = (x, w)
+    else {
         candle_core::bail!("conv2d: input {x:?} and weights {w:?} must both have four dimensions")
     };
     if kernel != kernel_width || weights_in != channels_in {
@@ -45,11 +46,25 @@ fn convolution_shape(x: &[usize], w: &[usize], stride: usize, padding: usize) ->
     if height + 2 * padding < kernel || width + 2 * padding < kernel || batch == 0 {
         candle_core::bail!("conv2d: input {x:?} is smaller than the kernel {w:?}")
     }
-    Ok(ConvolutionShape { batch, height, width, channels_in, channels_out, kernel, stride, padding })
+    Ok(ConvolutionShape {
+        batch,
+        height,
+        width,
+        channels_in,
+        channels_out,
+        kernel,
+        stride,
+        padding,
+    })
 }
 
 fn out_shape(shape: &ConvolutionShape) -> Shape {
-    Shape::from((shape.batch, shape.out_height(), shape.out_width(), shape.channels_out))
+    Shape::from((
+        shape.batch,
+        shape.out_height(),
+        shape.out_width(),
+        shape.channels_out,
+    ))
 }
 
 impl CustomOp2 for Conv2d {
@@ -57,14 +72,26 @@ impl CustomOp2 for Conv2d {
         "phenosure-conv2d"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let shape = convolution_shape(l1.dims(), l2.dims(), self.stride, self.padding)?;
         let (x, w) = (contiguous(s1, l1, self.name())?, contiguous(s2, l2, self.name())?);
         let out = forward(Isa::detect(), &shape, x, w, None, Activation::Identity);
         Ok((CpuStorage::F32(out), out_shape(&shape)))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, g: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let shape = convolution_shape(x.dims(), w.dims(), self.stride, self.padding)?;
         let (isa, name) = (Isa::detect(), self.name());
         let g = g.contiguous()?;
@@ -77,7 +104,10 @@ impl CustomOp2 for Conv2d {
             } else {
                 None
             };
-            Ok((by_input, Some(Tensor::from_vec(by_weights, w.shape(), w.device())?)))
+            Ok((
+                by_input,
+                Some(Tensor::from_vec(by_weights, w.shape(), w.device())?),
+            ))
         })
     }
 }
@@ -91,11 +121,15 @@ impl CustomOp2 for Conv2d {
 /// Errors: shapes that do not fit, values that are not `f32`.
 pub fn conv2d(x: &Tensor, weights: &Tensor, stride: usize, padding: usize) -> Result<Tensor> {
     if x.device().is_cpu() {
-        return x.contiguous()?.apply_op2(&weights.contiguous()?, Conv2d { stride, padding });
+        return x
+            .contiguous()?
+            .apply_op2(&weights.contiguous()?, Conv2d { stride, padding });
     }
     let x = x.permute((0, 3, 1, 2))?.contiguous()?;
     let weights = weights.permute((3, 2, 0, 1))?.contiguous()?;
-    x.conv2d(&weights, padding, stride, 1, 1)?.permute((0, 2, 3, 1))?.contiguous()
+    x.conv2d(&weights, padding, stride, 1, 1)?
+        .permute((0, 2, 3, 1))?
+        .contiguous()
 }
 
 struct Conv2dBias {
@@ -137,8 +171,14 @@ pub fn conv2d_bias(
     activation: Activation,
 ) -> Result<Tensor> {
     if x.device().is_cpu() {
-        let op = Conv2dBias { stride, padding, activation };
-        return x.contiguous()?.apply_op3_no_bwd(&weights.contiguous()?, &bias.contiguous()?, &op);
+        let op = Conv2dBias {
+            stride,
+            padding,
+            activation,
+        };
+        return x
+            .contiguous()?
+            .apply_op3_no_bwd(&weights.contiguous()?, &bias.contiguous()?, &op);
     }
     let out = conv2d(x, weights, stride, padding)?.broadcast_add(bias)?;
     match activation {

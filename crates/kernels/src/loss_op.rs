@@ -48,7 +48,11 @@ fn loss_and_gradient(logits: &[f32], targets: &[f32]) -> (f64, Vec<f32>) {
     let mut probability = vec![0.0; logits.len()];
     let mut cross_entropy = [0.0f64; MAPS];
     let (mut overlap, mut sum_p, mut sum_t) = ([0.0f64; MAPS], [0.0f64; MAPS], [0.0f64; MAPS]);
-    for (index, (logit, truth)) in logits.chunks_exact(MAPS).zip(targets.chunks_exact(MAPS)).enumerate() {
+    for (index, (logit, truth)) in logits
+        .chunks_exact(MAPS)
+        .zip(targets.chunks_exact(MAPS))
+        .enumerate()
+    {
         let at = index * MAPS;
         for map in 0..MAPS - 1 {
             let (x, t) = (logit[map], truth[map]);
@@ -81,8 +85,14 @@ fn loss_and_gradient(logits: &[f32], targets: &[f32]) -> (f64, Vec<f32>) {
         let numerator = 2.0 * overlap[map] + f64::from(DICE_SMOOTH);
         let denominator = sum_p[map] + sum_t[map] + f64::from(DICE_SMOOTH);
         total += f64::from(DICE_WEIGHT) * (1.0 - numerator / denominator);
-        let (by_overlap, by_sum) = ((2.0 / denominator) as f32, (numerator / (denominator * denominator)) as f32);
-        for (at, truth) in (map..logits.len()).step_by(MAPS).zip(targets.iter().skip(map).step_by(MAPS)) {
+        let (by_overlap, by_sum) = (
+            (2.0 / denominator) as f32,
+            (numerator / (denominator * denominator)) as f32,
+        );
+        for (at, truth) in (map..logits.len())
+            .step_by(MAPS)
+            .zip(targets.iter().skip(map).step_by(MAPS))
+        {
             let p = probability[at];
             gradient[at] -= DICE_WEIGHT * (by_overlap * truth - by_sum) * p * (1.0 - p);
         }
@@ -98,7 +108,11 @@ impl CustomOp1 for SegmentationLoss {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let logits = contiguous(storage, layout, self.name())?;
         if logits.len() != self.targets.len() || !logits.len().is_multiple_of(MAPS) {
-            candle_core::bail!("segmentation loss: {} logits, {} targets", logits.len(), self.targets.len())
+            candle_core::bail!(
+                "segmentation loss: {} logits, {} targets",
+                logits.len(),
+                self.targets.len()
+            )
         }
         let (loss, gradient) = loss_and_gradient(logits, &self.targets);
         if let Ok(mut kept) = self.gradient.lock() {
@@ -113,7 +127,9 @@ impl CustomOp1 for SegmentationLoss {
             Err(poisoned) => std::mem::take(&mut *poisoned.into_inner()),
         };
         let scale = f64::from(gradient.to_scalar::<f32>()?);
-        Ok(Some(Tensor::from_vec(kept, logits.shape(), logits.device())?.affine(scale, 0.0)?))
+        Ok(Some(
+            Tensor::from_vec(kept, logits.shape(), logits.device())?.affine(scale, 0.0)?,
+        ))
     }
 }
 
@@ -125,7 +141,10 @@ impl CustomOp1 for SegmentationLoss {
 /// Errors: lengths that do not fit.
 pub fn segmentation_loss(logits: &Tensor, targets: &SegmentationTargets) -> Result<Tensor> {
     if logits.device().is_cpu() {
-        let op = SegmentationLoss { targets: targets.values.clone(), gradient: Mutex::default() };
+        let op = SegmentationLoss {
+            targets: targets.values.clone(),
+            gradient: Mutex::default(),
+        };
         return logits.contiguous()?.apply_op1(op);
     }
     segmentation_loss_reference(logits, targets)
@@ -155,15 +174,24 @@ pub fn segmentation_loss_reference(logits: &Tensor, targets: &SegmentationTarget
             let near = error.sqr()?.affine(0.5 / beta, 0.0)?;
             let far = error.affine(1.0, -0.5 * beta)?;
             let value = error.lt(beta)?.where_cond(&near, &far)?;
-            add(value.sum_all()?.affine(f64::from(DISTANCE_WEIGHT) / pixels, 0.0)?)?;
+            add(value
+                .sum_all()?
+                .affine(f64::from(DISTANCE_WEIGHT) / pixels, 0.0)?)?;
             continue;
         }
-        let positive = if map == 1 { f64::from(TOUCH_POSITIVE_WEIGHT) } else { 1.0 };
+        let positive = if map == 1 {
+            f64::from(TOUCH_POSITIVE_WEIGHT)
+        } else {
+            1.0
+        };
         let log_p = p.log()?;
         let log_q = p.affine(-1.0, 1.0)?.log()?;
         let loss = ((&t * &log_p)?.affine(-positive, 0.0)? - (t.affine(-1.0, 1.0)? * log_q)?)?;
         let loss = if map == 0 {
-            (loss * truth.narrow(1, 1, 1)?.affine(f64::from(TOUCH_PIXEL_WEIGHT), 1.0)?)?
+            (loss
+                * truth
+                    .narrow(1, 1, 1)?
+                    .affine(f64::from(TOUCH_PIXEL_WEIGHT), 1.0)?)?
         } else {
             loss
         };

@@ -110,7 +110,10 @@ fn moments_body(x: &[f32], channels: usize, out: &mut Moments) {
 
 /// Mean and biased variance of each channel over all rows of `x` (rows × channels).
 pub(crate) fn moments(isa: Isa, x: &[f32], channels: usize) -> Moments {
-    let mut out = Moments { mean: vec![0.0; channels], variance: vec![0.0; channels] };
+    let mut out = Moments {
+        mean: vec![0.0; channels],
+        variance: vec![0.0; channels],
+    };
     let result = &mut out;
     for_isa!(isa, moments_body, (x: &[f32], channels: usize, result: &mut Moments));
     out
@@ -221,8 +224,11 @@ fn backward_body(pass: &Backward, out: &mut Gradients) {
 /// Gradients of normalisation with the batch's own moments (which depend on the input).
 pub(crate) fn backward(isa: Isa, pass: &Backward) -> Gradients {
     let channels = pass.gamma.len();
-    let mut result =
-        Gradients { x: vec![0.0; pass.x.len()], gamma: vec![0.0; channels], beta: vec![0.0; channels] };
+    let mut result = Gradients {
+        x: vec![0.0; pass.x.len()],
+        gamma: vec![0.0; channels],
+        beta: vec![0.0; channels],
+    };
     let out = &mut result;
     for_isa!(isa, backward_body, (pass: &Backward, out: &mut Gradients));
     result

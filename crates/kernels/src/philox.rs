@@ -43,7 +43,13 @@ fn block(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 impl Philox {
     /// A stream at its beginning.
     pub fn new(seed: u64, stream: [u32; 3]) -> Self {
-        Self { key: [seed as u32, (seed >> 32) as u32], stream, position: 0, buffer: [0; 4], used: 4 }
+        Self {
+            key: [seed as u32, (seed >> 32) as u32],
+            stream,
+            position: 0,
+            buffer: [0; 4],
+            used: 4,
+        }
     }
 
     /// The next 32 random bits.
@@ -97,10 +103,19 @@ mod tests {
     /// Known-answer vectors of Random123 (kat_vectors, philox4x32 10).
     #[test]
     fn equals_published_vectors() {
-        assert_eq!(block([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(block([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
         assert_eq!(
-            block([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            block([0; 4], [0; 2]),
+            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
+        );
+        assert_eq!(
+            block([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+        );
+        assert_eq!(
+            block(
+                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                [0xa409_3822, 0x299f_31d0]
+            ),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
     }

@@ -76,8 +76,9 @@ impl Lanes16 for Portable16 {
 pub(crate) mod x86 {
     use super::Lanes16;
     use std::arch::x86_64::{
-        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
-        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
+        _mm256_storeu_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_storeu_ps,
     };
 
     #[derive(Clone, Copy)]
@@ -133,7 +134,10 @@ pub(crate) mod x86 {
             // SAFETY: the caller promises AVX2 and FMA.
             unsafe {
                 let scalar = _mm256_set1_ps(scalar);
-                Self(_mm256_fmadd_ps(scalar, other.0, self.0), _mm256_fmadd_ps(scalar, other.1, self.1))
+                Self(
+                    _mm256_fmadd_ps(scalar, other.0, self.0),
+                    _mm256_fmadd_ps(scalar, other.1, self.1),
+                )
             }
         }
     }

@@ -31,7 +31,10 @@ impl CustomOp1 for UpsampleNearest2 {
             out.extend_from_within(start..);
         }
         let dims = layout.dims();
-        Ok((CpuStorage::F32(out), Shape::from((dims[0], dims[1] * 2, dims[2] * 2, dims[3]))))
+        Ok((
+            CpuStorage::F32(out),
+            Shape::from((dims[0], dims[1] * 2, dims[2] * 2, dims[3])),
+        ))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
@@ -40,9 +43,14 @@ impl CustomOp1 for UpsampleNearest2 {
         let mut out = vec![0.0f32; rows * width * channels];
         with_values(&gradient, self.name(), |gradient| {
             let line = 2 * width * channels;
-            for (to, lines) in out.chunks_exact_mut(width * channels).zip(gradient.chunks_exact(2 * line)) {
+            for (to, lines) in out
+                .chunks_exact_mut(width * channels)
+                .zip(gradient.chunks_exact(2 * line))
+            {
                 let (upper, lower) = lines.split_at(line);
-                let pairs = upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels));
+                let pairs = upper
+                    .chunks_exact(2 * channels)
+                    .zip(lower.chunks_exact(2 * channels));
                 for (to, (upper, lower)) in to.chunks_exact_mut(channels).zip(pairs) {
                     for (c, total) in to.iter_mut().enumerate() {
                         *total = upper[c] + upper[c + channels] + lower[c] + lower[c + channels];
@@ -64,5 +72,8 @@ pub fn upsample_nearest2(x: &Tensor) -> Result<Tensor> {
         return x.contiguous()?.apply_op1(UpsampleNearest2);
     }
     let (n, h, w, c) = x.dims4()?;
-    x.reshape((n, h, 1, w, 1, c))?.broadcast_as((n, h, 2, w, 2, c))?.contiguous()?.reshape((n, h * 2, w * 2, c))
+    x.reshape((n, h, 1, w, 1, c))?
+        .broadcast_as((n, h, 2, w, 2, c))?
+        .contiguous()?
+        .reshape((n, h * 2, w * 2, c))
 }

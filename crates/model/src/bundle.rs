@@ -169,18 +169,31 @@ pub struct BundleParts {
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// What is judged before anything else is read: version, task, names of parts, bounds of numbers.
 fn read_parts(bundle: &str, manifest: &[u8]) -> Result<BTreeMap<String, Part>, BundleError> {
-    let bad = |reason: String| BundleError::Manifest { bundle: bundle.to_owned(), reason };
-    let value: serde_json::Value = serde_json::from_slice(manifest).map_err(|error| bad(error.to_string()))?;
+    let bad = |reason: String| BundleError::Manifest {
+        bundle: bundle.to_owned(),
+        reason,
+    };
+    let value: serde_json::Value =
+        serde_json::from_slice(manifest).map_err(|error| bad(error.to_string()))?;
     // The version first: a newer format may break every later rule.
     let format = value.get("format").and_then(serde_json::Value::as_u64);
-    let Some(format) = format else { return Err(bad("field format is missing or not a number".to_owned())) };
+    let Some(format) = format else {
+        return Err(bad("field format is missing or not a number".to_owned()));
+    };
     if format > FORMAT_VERSION {
-        return Err(BundleError::Future { bundle: bundle.to_owned(), found: format, supported: FORMAT_VERSION });
+        return Err(BundleError::Future {
+            bundle: bundle.to_owned(),
+            found: format,
+            supported: FORMAT_VERSION,
+        });
     }
     if value.get("task").is_none() {
         return Err(bad("field task is missing".to_owned()));
@@ -194,7 +207,10 @@ fn read_parts(bundle: &str, manifest: &[u8]) -> Result<BTreeMap<String, Part>, B
     let parts = value.get("parts").cloned().unwrap_or_default();
     let names = parts.as_object().into_iter().flat_map(serde_json::Map::keys);
     if let Some(part) = names.into_iter().find(|part| *part != WEIGHTS && *part != TRUST) {
-        return Err(BundleError::PartName { bundle: bundle.to_owned(), part: part.clone() });
+        return Err(BundleError::PartName {
+            bundle: bundle.to_owned(),
+            part: part.clone(),
+        });
     }
     serde_json::from_value(parts).map_err(|error| bad(format!("parts: {error}")))
 }
@@ -205,7 +221,10 @@ fn check_part<'a>(
     name: &str,
     bytes: &'a [u8],
 ) -> Result<&'a [u8], BundleError> {
-    let digest = || BundleError::Digest { bundle: bundle.to_owned(), part: name.to_owned() };
+    let digest = || BundleError::Digest {
+        bundle: bundle.to_owned(),
+        part: name.to_owned(),
+    };
     let part = parts.get(name).ok_or_else(digest)?;
     if part.size != bytes.len() as u64 || part.sha256 != hex_sha256(bytes) {
         return Err(digest());
@@ -218,7 +237,11 @@ impl Bundle {
     ///
     /// Errors: a part that is missing, damaged, changed, from a newer program, or not what its manifest says.
     pub fn load(folder: &Path) -> Result<Self, BundleError> {
-        let bundle = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+        let bundle = folder
+            .file_name()
+            .unwrap_or(folder.as_os_str())
+            .to_string_lossy()
+            .into_owned();
         let read = |part: &str| {
             let path = folder.join(part);
             let unreadable = |reason: String| BundleError::Unreadable {
@@ -226,7 +249,9 @@ impl Bundle {
                 part: part.to_owned(),
                 reason,
             };
-            let size = std::fs::metadata(&path).map_err(|error| unreadable(error.to_string()))?.len();
+            let size = std::fs::metadata(&path)
+                .map_err(|error| unreadable(error.to_string()))?
+                .len();
             if size > MOST_BYTES {
                 return Err(unreadable(format!("{size} bytes are more than {MOST_BYTES}")));
             }
@@ -242,22 +267,33 @@ impl Bundle {
     /// Checks and reads a bundle from bytes; `name` is for messages.
     ///
     /// Errors: as [`Bundle::load`].
-    pub fn from_parts(name: &str, manifest: &[u8], weights: &[u8], trust: &[u8]) -> Result<Self, BundleError> {
+    pub fn from_parts(
+        name: &str,
+        manifest: &[u8],
+        weights: &[u8],
+        trust: &[u8],
+    ) -> Result<Self, BundleError> {
         let parts = read_parts(name, manifest)?;
         let tensors = |part: &str, bytes| {
-            safetensors_check::read(check_part(name, &parts, part, bytes)?).map_err(|reason| BundleError::Tensors {
-                bundle: name.to_owned(),
-                part: part.to_owned(),
-                reason,
+            safetensors_check::read(check_part(name, &parts, part, bytes)?).map_err(|reason| {
+                BundleError::Tensors {
+                    bundle: name.to_owned(),
+                    part: part.to_owned(),
+                    reason,
+                }
             })
         };
         let all = tensors(WEIGHTS, weights)?;
         let trust = tensors(TRUST, trust)?;
-        let parsed: Manifest = serde_json::from_slice(manifest)
-            .map_err(|error| BundleError::Manifest { bundle: name.to_owned(), reason: error.to_string() })?;
+        let parsed: Manifest = serde_json::from_slice(manifest).map_err(|error| BundleError::Manifest {
+            bundle: name.to_owned(),
+            reason: error.to_string(),
+        })?;
         let mut members = vec![Weights::default(); parsed.members];
         for (full, array) in all.iter() {
-            let split = full.split_once('/').and_then(|(member, layer)| Some((member.parse::<usize>().ok()?, layer)));
+            let split = full
+                .split_once('/')
+                .and_then(|(member, layer)| Some((member.parse::<usize>().ok()?, layer)));
             match split.and_then(|(member, layer)| Some((members.get_mut(member)?, layer))) {
                 Some((member, layer)) => member.insert(layer, array.clone()),
                 None => {
@@ -275,7 +311,12 @@ impl Bundle {
             reason,
         })?;
         let digest = hex_sha256(manifest);
-        Ok(Self { manifest: parsed, weights: members, trust, digest })
+        Ok(Self {
+            manifest: parsed,
+            weights: members,
+            trust,
+            digest,
+        })
     }
 
     /// SHA-256 of the manifest, which holds the digests of all parts: names the bundle exactly.
@@ -286,23 +327,39 @@ impl Bundle {
     /// The bundle as files. The manifest's `parts`, `format` and `members` are filled in here.
     ///
     /// Errors: arrays that safetensors refuses (never for weights of a training).
-    pub fn write(mut manifest: Manifest, members: &[Weights], trust: &Trust) -> Result<BundleParts, ModelError> {
+    pub fn write(
+        mut manifest: Manifest,
+        members: &[Weights],
+        trust: &Trust,
+    ) -> Result<BundleParts, ModelError> {
         let weights = write_weights(members)?;
         let trust = write_trust(trust)?;
-        let part = |bytes: &[u8]| Part { sha256: hex_sha256(bytes), size: bytes.len() as u64 };
-        manifest.parts =
-            BTreeMap::from([(WEIGHTS.to_owned(), part(&weights)), (TRUST.to_owned(), part(&trust))]);
+        let part = |bytes: &[u8]| Part {
+            sha256: hex_sha256(bytes),
+            size: bytes.len() as u64,
+        };
+        manifest.parts = BTreeMap::from([
+            (WEIGHTS.to_owned(), part(&weights)),
+            (TRUST.to_owned(), part(&trust)),
+        ]);
         (manifest.format, manifest.members) = (FORMAT_VERSION, members.len());
-        let mut json = serde_json::to_vec_pretty(&manifest)
-            .map_err(|error| ModelError::Checkpoint { reason: error.to_string() })?;
+        let mut json = serde_json::to_vec_pretty(&manifest).map_err(|error| ModelError::Checkpoint {
+            reason: error.to_string(),
+        })?;
         json.push(b'\n');
-        Ok(BundleParts { manifest: json, weights, trust })
+        Ok(BundleParts {
+            manifest: json,
+            weights,
+            trust,
+        })
     }
 }
 
 fn write_weights(members: &[Weights]) -> Result<Vec<u8>, ModelError> {
     use safetensors::tensor::{Dtype, TensorView};
-    let bad = |error: safetensors::SafeTensorError| ModelError::Checkpoint { reason: error.to_string() };
+    let bad = |error: safetensors::SafeTensorError| ModelError::Checkpoint {
+        reason: error.to_string(),
+    };
     let mut stored: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (index, member) in members.iter().enumerate() {
         for (name, array) in member.iter() {
@@ -311,14 +368,20 @@ fn write_weights(members: &[Weights]) -> Result<Vec<u8>, ModelError> {
                 let half = |v: &f32| half::f16::from_f32(*v).to_le_bytes();
                 (Dtype::F16, array.values.iter().flat_map(half).collect())
             } else {
-                (Dtype::F32, array.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+                (
+                    Dtype::F32,
+                    array.values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                )
             };
             stored.push((format!("{index}/{name}"), dtype, array.shape.clone(), bytes));
         }
     }
     let mut views = Vec::with_capacity(stored.len());
     for (name, dtype, shape, bytes) in &stored {
-        views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(bad)?));
+        views.push((
+            name.as_str(),
+            TensorView::new(*dtype, shape.clone(), bytes).map_err(bad)?,
+        ));
     }
     safetensors::serialize(views, None).map_err(bad)
 }
@@ -329,7 +392,8 @@ fn integers(values: impl Iterator<Item = usize>) -> Vec<f32> {
 
 fn write_trust(trust: &Trust) -> Result<Vec<u8>, ModelError> {
     let mut arrays: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
-    let mut add = |name: &str, shape: Vec<usize>, values: Vec<f32>| arrays.push((name.to_owned(), shape, values));
+    let mut add =
+        |name: &str, shape: Vec<usize>, values: Vec<f32>| arrays.push((name.to_owned(), shape, values));
     match trust {
         Trust::Classification(trust) => {
             let reference = &trust.reference;
@@ -337,13 +401,28 @@ fn write_trust(trust: &Trust) -> Result<Vec<u8>, ModelError> {
             add("temperature", vec![1], vec![trust.temperature as f32]);
             let log_probability = reference.log_probability.iter().copied().collect();
             add("reference.log_probability", vec![cells, classes], log_probability);
-            add("reference.label", vec![cells], integers(reference.label.iter().copied()));
-            add("reference.group", vec![cells], integers(reference.group.iter().map(|&g| g as usize)));
-            add("reference.fold", vec![cells], integers(reference.fold.iter().map(|&f| f as usize)));
+            add(
+                "reference.label",
+                vec![cells],
+                integers(reference.label.iter().copied()),
+            );
+            add(
+                "reference.group",
+                vec![cells],
+                integers(reference.group.iter().map(|&g| g as usize)),
+            );
+            add(
+                "reference.fold",
+                vec![cells],
+                integers(reference.fold.iter().map(|&f| f as usize)),
+            );
             add("reference.energy", vec![cells], reference.energy.clone());
         }
         Trust::Segmentation(trust) => {
-            let width = trust.p_iou.first().map_or(0, |(_, coefficients)| coefficients.len());
+            let width = trust
+                .p_iou
+                .first()
+                .map_or(0, |(_, coefficients)| coefficients.len());
             let values = trust
                 .p_iou
                 .iter()
@@ -352,30 +431,44 @@ fn write_trust(trust: &Trust) -> Result<Vec<u8>, ModelError> {
             add("p_iou", vec![trust.p_iou.len(), width + 1], values);
         }
     }
-    let borrowed: Vec<(String, &[usize], &[f32])> =
-        arrays.iter().map(|(name, shape, values)| (name.clone(), &shape[..], &values[..])).collect();
+    let borrowed: Vec<(String, &[usize], &[f32])> = arrays
+        .iter()
+        .map(|(name, shape, values)| (name.clone(), &shape[..], &values[..]))
+        .collect();
     to_safetensors(&borrowed, BTreeMap::new())
 }
 
 fn read_trust(manifest: &Manifest, arrays: &Weights) -> Result<Trust, String> {
-    let get = |name: &str| arrays.get(name).ok_or_else(|| format!("tensor {name:?} is missing"));
+    let get = |name: &str| {
+        arrays
+            .get(name)
+            .ok_or_else(|| format!("tensor {name:?} is missing"))
+    };
     if manifest.task == Task::Segment {
         let array = get("p_iou")?;
         let width = array.shape.get(1).copied().unwrap_or(0).max(1);
         let row = |row: &[f32]| (row[0], row[1..].iter().map(|&c| f64::from(c)).collect());
-        return Ok(Trust::Segmentation(SegmentationTrust { p_iou: array.values.chunks_exact(width).map(row).collect() }));
+        return Ok(Trust::Segmentation(SegmentationTrust {
+            p_iou: array.values.chunks_exact(width).map(row).collect(),
+        }));
     }
     let log = get("reference.log_probability")?;
     let (cells, classes) = (log.shape[0], log.shape.get(1).copied().unwrap_or(0));
     if classes != manifest.classes.len() {
-        return Err(format!("{classes} classes in the reference, {} in the manifest", manifest.classes.len()));
+        return Err(format!(
+            "{classes} classes in the reference, {} in the manifest",
+            manifest.classes.len()
+        ));
     }
     let numbers = |name: &str| -> Result<Vec<f32>, String> {
         let values = &get(name)?.values;
         if values.len() == cells {
             Ok(values.clone())
         } else {
-            Err(format!("tensor {name:?} has {} values for {cells} cells", values.len()))
+            Err(format!(
+                "tensor {name:?} has {} values for {cells} cells",
+                values.len()
+            ))
         }
     };
     let label: Vec<usize> = numbers("reference.label")?.iter().map(|&v| v as usize).collect();

@@ -48,8 +48,12 @@ impl Classifier {
                 wanted: "classify",
             });
         };
-        let mut classifier =
-            Self::from_weights(network.clone(), bundle.weights.clone(), bundle.manifest.seed, device)?;
+        let mut classifier = Self::from_weights(
+            network.clone(),
+            bundle.weights.clone(),
+            bundle.manifest.seed,
+            device,
+        )?;
         classifier.draws = bundle.manifest.draws;
         Ok(classifier)
     }
@@ -63,7 +67,13 @@ impl Classifier {
         seed: u64,
         device: &DeviceChoice,
     ) -> Result<Self, ModelError> {
-        Ok(Self { network, members, seed, draws: 1, device: device.open()? })
+        Ok(Self {
+            network,
+            members,
+            seed,
+            draws: 1,
+            device: device.open()?,
+        })
     }
 
     /// Dropout draws that the bundle asks for.
@@ -115,8 +125,10 @@ impl Classifier {
     ) -> Result<(), ModelError> {
         let (rows, share) = (first..first + batch.len(), 1.0 / SYMMETRIES as f32);
         for index in 0..SYMMETRIES {
-            let pixels: Vec<f32> =
-                batch.iter().flat_map(|input| symmetry(input.view(), index).iter().copied().collect::<Vec<_>>()).collect();
+            let pixels: Vec<f32> = batch
+                .iter()
+                .flat_map(|input| symmetry(input.view(), index).iter().copied().collect::<Vec<_>>())
+                .collect();
             let x = Tensor::from_vec(pixels, (batch.len(), INPUT_PX, INPUT_PX, 1), &self.device)?;
             let pooled = self.network.trunk(pass, &x)?;
             pass.draw = None;
@@ -132,7 +144,11 @@ impl Classifier {
                 let logits = if draws == 0 {
                     logits.clone()
                 } else {
-                    pass.draw = Some(Draw { seed: self.seed, member, draw: draw as u32 });
+                    pass.draw = Some(Draw {
+                        seed: self.seed,
+                        member,
+                        draw: draw as u32,
+                    });
                     to_array(&self.network.head(pass, &pooled)?)?
                 };
                 let sample = draw * SYMMETRIES + index;
@@ -147,7 +163,9 @@ impl Classifier {
 fn to_array(tensor: &Tensor) -> Result<Array2<f32>, ModelError> {
     let (rows, columns) = tensor.dims2()?;
     let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-    Ok(Array2::from_shape_fn((rows, columns), |(r, c)| values[r * columns + c]))
+    Ok(Array2::from_shape_fn((rows, columns), |(r, c)| {
+        values[r * columns + c]
+    }))
 }
 
 /// exp(z - max) / Σ exp(z - max), row by row.

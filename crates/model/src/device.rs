@@ -23,10 +23,13 @@ impl DeviceChoice {
     pub(crate) fn open(self) -> Result<Device, ModelError> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(index) => {
-                Device::new_cuda(index).map_err(|source| ModelError::NoCuda { index, reason: source.to_string() })
+            Self::Cuda(index) => Device::new_cuda(index).map_err(|source| ModelError::NoCuda {
+                index,
+                reason: source.to_string(),
+            }),
+            Self::Auto if candle_core::utils::cuda_is_available() => {
+                Ok(Device::new_cuda(0).unwrap_or(Device::Cpu))
             }
-            Self::Auto if candle_core::utils::cuda_is_available() => Ok(Device::new_cuda(0).unwrap_or(Device::Cpu)),
             Self::Auto => Ok(Device::Cpu),
         }
     }
@@ -46,7 +49,9 @@ impl FromStr for DeviceChoice {
     type Err = ModelError;
 
     fn from_str(text: &str) -> Result<Self, ModelError> {
-        let unknown = || ModelError::UnknownDevice { value: text.to_owned() };
+        let unknown = || ModelError::UnknownDevice {
+            value: text.to_owned(),
+        };
         match text {
             "cpu" => Ok(Self::Cpu),
             "auto" => Ok(Self::Auto),
@@ -66,9 +71,12 @@ mod tests {
 
     #[test]
     fn reads_what_the_command_line_says() {
-        for (text, choice) in
-            [("cpu", DeviceChoice::Cpu), ("cuda", DeviceChoice::Cuda(0)), ("cuda:3", DeviceChoice::Cuda(3)), ("auto", DeviceChoice::Auto)]
-        {
+        for (text, choice) in [
+            ("cpu", DeviceChoice::Cpu),
+            ("cuda", DeviceChoice::Cuda(0)),
+            ("cuda:3", DeviceChoice::Cuda(3)),
+            ("auto", DeviceChoice::Auto),
+        ] {
             assert_eq!(text.parse::<DeviceChoice>().unwrap(), choice);
         }
         assert!("gpu".parse::<DeviceChoice>().is_err() && "cuda:x".parse::<DeviceChoice>().is_err());

@@ -11,7 +11,9 @@ pub enum ModelError {
         value: String,
     },
     /// The GPU asked for is not usable.
-    #[error("cuda:{index} cannot be used ({reason}); use --device cpu, or build with --features cuda where a GPU is")]
+    #[error(
+        "cuda:{index} cannot be used ({reason}); use --device cpu, or build with --features cuda where a GPU is"
+    )]
     NoCuda {
         /// Index of the GPU.
         index: usize,
@@ -19,7 +21,9 @@ pub enum ModelError {
         reason: String,
     },
     /// The bundle is for another task.
-    #[error("bundle {name:?} is for {found}, a bundle for {wanted} is needed; list them with `phenosure models`")]
+    #[error(
+        "bundle {name:?} is for {found}, a bundle for {wanted} is needed; list them with `phenosure models`"
+    )]
     WrongTask {
         /// Name of the bundle.
         name: String,
@@ -84,7 +88,9 @@ pub enum BundleError {
         reason: String,
     },
     /// Made by a newer program.
-    #[error("bundle {bundle:?} has format {found}, this program reads up to {supported}; use a newer phenosure")]
+    #[error(
+        "bundle {bundle:?} has format {found}, this program reads up to {supported}; use a newer phenosure"
+    )]
     Future {
         /// Name of the bundle.
         bundle: String,
@@ -94,7 +100,9 @@ pub enum BundleError {
         supported: u64,
     },
     /// A part's name is not one of the fixed plain names.
-    #[error("bundle {bundle:?}: part {part:?} is not allowed; the parts are weights.safetensors and trust.safetensors")]
+    #[error(
+        "bundle {bundle:?}: part {part:?} is not allowed; the parts are weights.safetensors and trust.safetensors"
+    )]
     PartName {
         /// Name of the bundle.
         bundle: String,
@@ -102,7 +110,9 @@ pub enum BundleError {
         part: String,
     },
     /// Bytes are not those that were signed by the manifest.
-    #[error("bundle {bundle:?}: {part} is damaged or changed (sha256 or size differs from the manifest); copy the bundle again")]
+    #[error(
+        "bundle {bundle:?}: {part} is damaged or changed (sha256 or size differs from the manifest); copy the bundle again"
+    )]
     Digest {
         /// Name of the bundle.
         bundle: String,

@@ -61,7 +61,10 @@ fn normalize(crop: ArrayView2<f32>) -> Array2<f32> {
 fn place(crop: ArrayView2<f32>, placement: &Placement, mut out: ArrayViewMut2<f32>) {
     let [[a, b], [c, d]] = placement.matrix;
     let half_out = (out.nrows() as f32 - 1.0) / 2.0;
-    let (middle_row, middle_column) = ((crop.nrows() as f32 - 1.0) / 2.0, (crop.ncols() as f32 - 1.0) / 2.0);
+    let (middle_row, middle_column) = (
+        (crop.nrows() as f32 - 1.0) / 2.0,
+        (crop.ncols() as f32 - 1.0) / 2.0,
+    );
     for ((row, column), value) in out.indexed_iter_mut() {
         let (y, x) = (row as f32 - half_out, column as f32 - half_out);
         *value = sample(
@@ -79,7 +82,10 @@ fn place(crop: ArrayView2<f32>, placement: &Placement, mut out: ArrayViewMut2<f3
 pub fn classification_input(crop: ArrayView2<f32>) -> Array2<f32> {
     let mut out = Array2::zeros((INPUT_PX, INPUT_PX));
     let scale = crop.nrows() as f32 / INPUT_PX as f32;
-    let placement = Placement { matrix: [[scale, 0.0], [0.0, scale]], shift: [0.0; 2] };
+    let placement = Placement {
+        matrix: [[scale, 0.0], [0.0, scale]],
+        shift: [0.0; 2],
+    };
     place(normalize(crop).view(), &placement, out.view_mut());
     out
 }
@@ -92,13 +98,22 @@ pub(crate) fn augmented_input(crop: ArrayView2<f32>, random: &mut Philox) -> Arr
     let shift = [random.between(-3.0, 3.0), random.between(-3.0, 3.0)];
     let scale = crop.nrows() as f32 / INPUT_PX as f32 * zoom;
     let (sin, cos) = angle.sin_cos();
-    let matrix = [[scale * cos, -scale * sin * flip], [scale * sin, scale * cos * flip]];
+    let matrix = [
+        [scale * cos, -scale * sin * flip],
+        [scale * sin, scale * cos * flip],
+    ];
     let mut out = Array2::zeros((INPUT_PX, INPUT_PX));
-    place(normalize(crop).view(), &Placement { matrix, shift }, out.view_mut());
+    place(
+        normalize(crop).view(),
+        &Placement { matrix, shift },
+        out.view_mut(),
+    );
     let gain = random.between(-0.2, 0.2).exp();
     let offset = random.between(-0.1, 0.1);
     let gamma = random.between(-0.2, 0.2).exp();
-    let (low, high) = out.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    let (low, high) = out.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| {
+        (l.min(v), h.max(v))
+    });
     let range = high - low;
     if range > 0.0 {
         out.mapv_inplace(|v| (((v - low) / range).powf(gamma) * range + low) * gain + offset);
@@ -119,7 +134,10 @@ fn binomial_blur(map: ArrayView2<f32>) -> Array2<f32> {
         let mut sum = 0.0;
         for (dr, wr) in [(-1, 1.0), (0, 2.0), (1, 1.0)] {
             for (dc, wc) in [(-1, 1.0), (0, 2.0), (1, 1.0)] {
-                let at = [reflect(row as i64 + dr, rows), reflect(column as i64 + dc, columns)];
+                let at = [
+                    reflect(row as i64 + dr, rows),
+                    reflect(column as i64 + dc, columns),
+                ];
                 sum += wr * wc * map[at];
             }
         }
@@ -172,14 +190,19 @@ mod tests {
         let one = classification_input(crop.view());
         let other = classification_input((&crop * 37.0).view());
         assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-5));
-        assert!(classification_input(Array2::zeros((64, 64)).view()).iter().all(|&v| v == -1.0));
+        assert!(
+            classification_input(Array2::zeros((64, 64)).view())
+                .iter()
+                .all(|&v| v == -1.0)
+        );
     }
 
     #[test]
     fn symmetries_are_eight_different_views() {
         let map = Array2::from_shape_fn((3, 3), |(r, c)| (r * 3 + c) as f32);
-        let mut views: Vec<Vec<i32>> =
-            (0..8).map(|i| symmetry(map.view(), i).iter().map(|v| *v as i32).collect()).collect();
+        let mut views: Vec<Vec<i32>> = (0..8)
+            .map(|i| symmetry(map.view(), i).iter().map(|v| *v as i32).collect())
+            .collect();
         views.sort();
         views.dedup();
         assert_eq!(views.len(), 8);

@@ -20,8 +20,8 @@ mod train;
 mod weights;
 
 pub use bundle::{
-    Bundle, BundleParts, ClassificationReference, ClassificationTrust, FORMAT_VERSION, Manifest, Part, SegmentationTrust,
-    Task, Trust,
+    Bundle, BundleParts, ClassificationReference, ClassificationTrust, FORMAT_VERSION, Manifest, Part,
+    SegmentationTrust, Task, Trust,
 };
 pub use classifier::{ClassSamples, Classifier, SYMMETRIES};
 pub use device::DeviceChoice;
@@ -30,7 +30,7 @@ pub use input::{CROP_PX, CropNormalization, INPUT_PX, classification_input};
 pub use network::{ClassificationNetwork, Network, SegmentationNetwork};
 pub use segmenter::{MapSamples, Segmenter};
 pub use train::{
-    ClassificationRecipe, ClassificationSample, Modality, SegmentationRecipe, SegmentationSample, SegmentationVersion,
-    Step, Verdict, train_classifier, train_segmenter,
+    ClassificationRecipe, ClassificationSample, Modality, SegmentationRecipe, SegmentationSample,
+    SegmentationVersion, Step, Verdict, train_classifier, train_segmenter,
 };
 pub use weights::{Array, Weights};

@@ -38,13 +38,24 @@ impl<'de> serde::Deserialize<'de> for UniqueKeys {
 ///
 /// F16 and F32 are read; NaN and infinities are refused with the tensor's name, since every output would be NaN.
 pub(crate) fn read(bytes: &[u8]) -> Result<Weights, String> {
-    let header = bytes.get(..8).and_then(|head| head.try_into().ok()).map(u64::from_le_bytes);
-    let Some(length) = header else { return Err(format!("{} bytes, too short for a header", bytes.len())) };
-    let end = usize::try_from(length).ok().and_then(|length| length.checked_add(8));
-    let Some(json) = end.and_then(|end| bytes.get(8..end)) else {
-        return Err(format!("the header claims {length} bytes, the file has {}", bytes.len()));
+    let header = bytes
+        .get(..8)
+        .and_then(|head| head.try_into().ok())
+        .map(u64::from_le_bytes);
+    let Some(length) = header else {
+        return Err(format!("{} bytes, too short for a header", bytes.len()));
     };
-    let keys: UniqueKeys = serde_json::from_slice(json).map_err(|error| format!("the header is not valid: {error}"))?;
+    let end = usize::try_from(length)
+        .ok()
+        .and_then(|length| length.checked_add(8));
+    let Some(json) = end.and_then(|end| bytes.get(8..end)) else {
+        return Err(format!(
+            "the header claims {length} bytes, the file has {}",
+            bytes.len()
+        ));
+    };
+    let keys: UniqueKeys =
+        serde_json::from_slice(json).map_err(|error| format!("the header is not valid: {error}"))?;
     if keys.0.is_empty() {
         return Err("it holds no tensors".to_owned());
     }
@@ -53,13 +64,27 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Weights, String> {
     for (name, view) in tensors.iter() {
         let values: Vec<f32> = match view.dtype() {
             Dtype::F32 => crate::train::floats(view.data()),
-            Dtype::F16 => view.data().chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-            other => return Err(format!("tensor {name:?} has type {other:?}; F16 and F32 are read")),
+            Dtype::F16 => view
+                .data()
+                .chunks_exact(2)
+                .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
+                .collect(),
+            other => {
+                return Err(format!(
+                    "tensor {name:?} has type {other:?}; F16 and F32 are read"
+                ));
+            }
         };
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             return Err(format!("tensor {name:?} holds {} at {index}", values[index]));
         }
-        weights.insert(name, Array { shape: view.shape().to_vec(), values });
+        weights.insert(
+            name,
+            Array {
+                shape: view.shape().to_vec(),
+                values,
+            },
+        );
     }
     Ok(weights)
 }

@@ -49,8 +49,12 @@ impl Segmenter {
                 wanted: "segment",
             });
         };
-        let mut segmenter =
-            Self::from_weights(network.clone(), bundle.weights.clone(), bundle.manifest.seed, device)?;
+        let mut segmenter = Self::from_weights(
+            network.clone(),
+            bundle.weights.clone(),
+            bundle.manifest.seed,
+            device,
+        )?;
         segmenter.draws = bundle.manifest.draws;
         Ok(segmenter)
     }
@@ -64,7 +68,13 @@ impl Segmenter {
         seed: u64,
         device: &DeviceChoice,
     ) -> Result<Self, ModelError> {
-        Ok(Self { network, members, seed, draws: 1, device: device.open()? })
+        Ok(Self {
+            network,
+            members,
+            seed,
+            draws: 1,
+            device: device.open()?,
+        })
     }
 
     /// Dropout draws that the bundle asks for.
@@ -88,7 +98,10 @@ impl Segmenter {
         let members = members.unwrap_or(&all);
         let (rows, columns) = normalized.dim();
         let multiple = SegmentationNetwork::MULTIPLE;
-        let (high, wide) = (rows.next_multiple_of(multiple), columns.next_multiple_of(multiple));
+        let (high, wide) = (
+            rows.next_multiple_of(multiple),
+            columns.next_multiple_of(multiple),
+        );
         let mut pixels = Vec::with_capacity(high * wide);
         for row in 0..high {
             let source = normalized.row(reflect(row, rows));
@@ -104,8 +117,16 @@ impl Segmenter {
             let mut pass = InferencePass::new(&self.members[member], &self.device)?;
             let trunk = self.network.trunk(&mut pass, &x)?;
             for draw in 0..samples {
-                pass.draw = (draws > 0).then_some(Draw { seed: self.seed, member: member as u32, draw: draw as u32 });
-                let logits = self.network.head(&mut pass, &trunk)?.flatten_all()?.to_vec1::<f32>()?;
+                pass.draw = (draws > 0).then_some(Draw {
+                    seed: self.seed,
+                    member: member as u32,
+                    draw: draw as u32,
+                });
+                let logits = self
+                    .network
+                    .head(&mut pass, &trunk)?
+                    .flatten_all()?
+                    .to_vec1::<f32>()?;
                 // Channel 4 × (2 × sub-row + sub-column) + map of the half-resolution pixel.
                 let at = |row: usize, column: usize, map: usize| {
                     let pixel = (row / 2) * (wide / 2) + column / 2;
@@ -114,7 +135,8 @@ impl Segmenter {
                 };
                 for (map, target) in [(0, &mut out.foreground), (1, &mut out.touch)] {
                     let mut view = target.slice_mut(s![slot, draw, .., ..]);
-                    view.indexed_iter_mut().for_each(|((row, column), value)| *value = at(row, column, map));
+                    view.indexed_iter_mut()
+                        .for_each(|((row, column), value)| *value = at(row, column, map));
                 }
             }
         }

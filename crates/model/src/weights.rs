@@ -37,16 +37,28 @@ impl Weights {
         let round = |array: &Array| {
             let mut array = array.clone();
             if array.shape.len() == 4 {
-                array.values.iter_mut().for_each(|value| *value = half::f16::from_f32(*value).to_f32());
+                array
+                    .values
+                    .iter_mut()
+                    .for_each(|value| *value = half::f16::from_f32(*value).to_f32());
             }
             array
         };
-        Self(self.0.iter().map(|(name, array)| (name.clone(), round(array))).collect())
+        Self(
+            self.0
+                .iter()
+                .map(|(name, array)| (name.clone(), round(array)))
+                .collect(),
+        )
     }
 
     /// Number of trained values, running statistics left out.
     pub fn parameter_count(&self) -> usize {
         let statistic = |name: &str| name.ends_with(".mean") || name.ends_with(".variance");
-        self.0.iter().filter(|(name, _)| !statistic(name)).map(|(_, array)| array.values.len()).sum()
+        self.0
+            .iter()
+            .filter(|(name, _)| !statistic(name))
+            .map(|(_, array)| array.values.len())
+            .sum()
     }
 }

@@ -20,16 +20,30 @@ pub struct ClassificationNetwork {
 impl ClassificationNetwork {
     /// The network of the shipped classifier.
     pub fn new(classes: usize) -> Self {
-        Self { widths: [16, 32, 64, 128], classes, dropout: 0.2 }
+        Self {
+            widths: [16, 32, 64, 128],
+            classes,
+            dropout: 0.2,
+        }
     }
 
     /// Pooled channels (batch, widths\[3\]): the embedding. `x`: (batch, rows, columns, 1).
     pub(crate) fn trunk<P: Pass>(&self, pass: &mut P, x: &P::Map) -> Result<P::Map> {
-        let stem = ConvolutionLayer { channels: self.widths[0], kernel: 3, stride: 2, relu: true };
+        let stem = ConvolutionLayer {
+            channels: self.widths[0],
+            kernel: 3,
+            stride: 2,
+            relu: true,
+        };
         let mut map = pass.convolution("stem", x, stem)?;
         for (stage, &width) in self.widths.iter().enumerate() {
             let stride = if stage == 0 { 1 } else { 2 };
-            let conv = |kernel, stride, relu| ConvolutionLayer { channels: width, kernel, stride, relu };
+            let conv = |kernel, stride, relu| ConvolutionLayer {
+                channels: width,
+                kernel,
+                stride,
+                relu,
+            };
             let inner = pass.convolution(&format!("stage{stage}.first"), &map, conv(3, stride, true))?;
             let inner = pass.convolution(&format!("stage{stage}.second"), &inner, conv(3, 1, false))?;
             let shortcut = if stride != 1 || pass.channels(&map)? != width {

@@ -24,7 +24,15 @@ impl Draw {
     /// Factor of each channel: 0 or 1 / (1 - rate).
     pub(crate) fn mask(&self, layer: u32, channels: usize, rate: f32) -> Vec<f32> {
         let mut random = Philox::new(self.seed, [STREAM_DRAW + (layer << 8), self.member, self.draw]);
-        (0..channels).map(|_| if random.uniform() < rate { 0.0 } else { 1.0 / (1.0 - rate) }).collect()
+        (0..channels)
+            .map(|_| {
+                if random.uniform() < rate {
+                    0.0
+                } else {
+                    1.0 / (1.0 - rate)
+                }
+            })
+            .collect()
     }
 }
 
@@ -40,9 +48,15 @@ impl InferencePass {
     pub(crate) fn new(weights: &Weights, device: &Device) -> Result<Self> {
         let mut layers = BTreeMap::new();
         for (name, array) in weights.iter() {
-            let Some(layer) = name.strip_suffix(".weight") else { continue };
+            let Some(layer) = name.strip_suffix(".weight") else {
+                continue;
+            };
             let channels = array.shape.last().copied().unwrap_or(0);
-            let get = |suffix: &str| weights.get(&format!("{layer}.{suffix}")).map(|array| array.values.as_slice());
+            let get = |suffix: &str| {
+                weights
+                    .get(&format!("{layer}.{suffix}"))
+                    .map(|array| array.values.as_slice())
+            };
             let (folded, bias) = match (get("gamma"), get("beta"), get("mean"), get("variance")) {
                 (Some(gamma), Some(beta), Some(mean), Some(variance)) => {
                     let scale: Vec<f64> = gamma
@@ -63,10 +77,16 @@ impl InferencePass {
                         .collect();
                     (folded, bias)
                 }
-                _ => (array.values.clone(), get("bias").map_or_else(|| vec![0.0; channels], <[f32]>::to_vec)),
+                _ => (
+                    array.values.clone(),
+                    get("bias").map_or_else(|| vec![0.0; channels], <[f32]>::to_vec),
+                ),
             };
             let weight = Tensor::from_vec(folded, &array.shape[..], device)?;
-            layers.insert(layer.to_owned(), (weight, Tensor::from_vec(bias, channels, device)?));
+            layers.insert(
+                layer.to_owned(),
+                (weight, Tensor::from_vec(bias, channels, device)?),
+            );
         }
         Ok(Self { layers, draw: None })
     }
@@ -84,7 +104,11 @@ impl Pass for InferencePass {
 
     fn convolution(&mut self, name: &str, x: &Tensor, layer: ConvolutionLayer) -> Result<Tensor> {
         let (weights, bias) = self.layer(name)?;
-        let activation = if layer.relu { Activation::Relu } else { Activation::Identity };
+        let activation = if layer.relu {
+            Activation::Relu
+        } else {
+            Activation::Identity
+        };
         conv2d_bias(x, weights, bias, (layer.stride, layer.kernel / 2), activation)
     }
 
@@ -100,9 +124,15 @@ impl Pass for InferencePass {
     }
 
     fn channel_dropout(&mut self, layer: u32, x: &Tensor, rate: f32) -> Result<Tensor> {
-        let Some(draw) = self.draw else { return Ok(x.clone()) };
+        let Some(draw) = self.draw else {
+            return Ok(x.clone());
+        };
         let channels = self.channels(x)?;
-        x.broadcast_mul(&Tensor::from_vec(draw.mask(layer, channels, rate), channels, x.device())?)
+        x.broadcast_mul(&Tensor::from_vec(
+            draw.mask(layer, channels, rate),
+            channels,
+            x.device(),
+        )?)
     }
 
     fn add(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {

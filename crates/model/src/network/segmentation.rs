@@ -21,7 +21,10 @@ pub struct SegmentationNetwork {
 
 impl Default for SegmentationNetwork {
     fn default() -> Self {
-        Self { widths: [16, 32, 48, 64], dropout: 0.1 }
+        Self {
+            widths: [16, 32, 48, 64],
+            dropout: 0.1,
+        }
     }
 }
 
@@ -39,7 +42,12 @@ impl SegmentationNetwork {
 
     /// Everything before the dropout. `x`: (batch, rows, columns, 1).
     pub(crate) fn trunk<P: Pass>(&self, pass: &mut P, x: &P::Map) -> Result<SegmentationTrunk<P::Map>> {
-        let conv = |channels, kernel, stride| ConvolutionLayer { channels, kernel, stride, relu: true };
+        let conv = |channels, kernel, stride| ConvolutionLayer {
+            channels,
+            kernel,
+            stride,
+            relu: true,
+        };
         let mut levels: Vec<P::Map> = Vec::with_capacity(self.widths.len());
         let mut map = x.clone();
         for (level, &width) in self.widths.iter().enumerate() {
@@ -48,13 +56,24 @@ impl SegmentationNetwork {
             levels.push(map.clone());
         }
         for level in (1..3).rev() {
-            map = pass.convolution(&format!("decoder{level}.reduce"), &map, conv(self.widths[level], 1, 1))?;
+            map = pass.convolution(
+                &format!("decoder{level}.reduce"),
+                &map,
+                conv(self.widths[level], 1, 1),
+            )?;
             map = pass.upsample2(&map)?;
             map = pass.add(&map, &levels[level])?;
-            map = pass.convolution(&format!("decoder{level}.conv"), &map, conv(self.widths[level], 3, 1))?;
+            map = pass.convolution(
+                &format!("decoder{level}.conv"),
+                &map,
+                conv(self.widths[level], 3, 1),
+            )?;
         }
         let coarse = pass.convolution("decoder0.reduce", &map, conv(self.widths[0], 1, 1))?;
-        Ok(SegmentationTrunk { coarse, skip: levels[0].clone() })
+        Ok(SegmentationTrunk {
+            coarse,
+            skip: levels[0].clone(),
+        })
     }
 
     /// From the dropout to the logits: (batch, rows / 2, columns / 2, 16), channel 4 × (2 × sub-row + sub-column) + map.
@@ -62,7 +81,12 @@ impl SegmentationNetwork {
         let map = pass.channel_dropout(0, &trunk.coarse, self.dropout)?;
         let map = pass.upsample2(&map)?;
         let map = pass.add(&map, &trunk.skip)?;
-        let layer = ConvolutionLayer { channels: self.widths[0], kernel: 3, stride: 1, relu: true };
+        let layer = ConvolutionLayer {
+            channels: self.widths[0],
+            kernel: 3,
+            stride: 1,
+            relu: true,
+        };
         let map = pass.convolution("decoder0.conv", &map, layer)?;
         pass.linear("head", &map, 4 * MAPS)
     }

@@ -33,7 +33,12 @@ enum Initial {
 
 impl Parameters {
     pub(crate) fn new(seed: u64, device: &Device) -> Self {
-        Self { seed, device: device.clone(), variables: BTreeMap::new(), running: BTreeMap::new() }
+        Self {
+            seed,
+            device: device.clone(),
+            variables: BTreeMap::new(),
+            running: BTreeMap::new(),
+        }
     }
 
     /// Variables by name, sorted.
@@ -46,7 +51,9 @@ impl Parameters {
             return Ok(variable.as_tensor().clone());
         }
         // The stream is named by the variable's name, so that the order of creation does not matter.
-        let named = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let named = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
         let mut random = Philox::new(self.seed, [STREAM_INITIAL, named, 0]);
         let n = shape.iter().product();
         let values: Vec<f32> = match initial {
@@ -66,11 +73,14 @@ impl Parameters {
     fn update_running(&mut self, name: &str, moments: &BatchMoments) {
         // The running variance is the unbiased one, as in every framework that reads such weights.
         let unbiased = moments.rows as f32 / (moments.rows as f32 - 1.0);
-        for (suffix, start, new, factor) in
-            [("mean", 0.0, &moments.mean, 1.0), ("variance", 1.0, &moments.variance, unbiased)]
-        {
-            let running =
-                self.running.entry(format!("{name}.{suffix}")).or_insert_with(|| vec![start; new.len()]);
+        for (suffix, start, new, factor) in [
+            ("mean", 0.0, &moments.mean, 1.0),
+            ("variance", 1.0, &moments.variance, unbiased),
+        ] {
+            let running = self
+                .running
+                .entry(format!("{name}.{suffix}"))
+                .or_insert_with(|| vec![start; new.len()]);
             for (old, new) in running.iter_mut().zip(new) {
                 *old += MOMENTUM * (new * factor - *old);
             }
@@ -82,10 +92,22 @@ impl Parameters {
         let mut weights = Weights::default();
         for (name, variable) in &self.variables {
             let values = variable.flatten_all()?.to_vec1()?;
-            weights.insert(name, Array { shape: variable.dims().to_vec(), values });
+            weights.insert(
+                name,
+                Array {
+                    shape: variable.dims().to_vec(),
+                    values,
+                },
+            );
         }
         for (name, values) in &self.running {
-            weights.insert(name, Array { shape: vec![values.len()], values: values.clone() });
+            weights.insert(
+                name,
+                Array {
+                    shape: vec![values.len()],
+                    values: values.clone(),
+                },
+            );
         }
         Ok(weights)
     }
@@ -115,12 +137,23 @@ impl Pass for TrainingPass<'_> {
     type Map = Tensor;
 
     fn convolution(&mut self, name: &str, x: &Tensor, layer: ConvolutionLayer) -> Result<Tensor> {
-        let ConvolutionLayer { channels, kernel, stride, relu } = layer;
+        let ConvolutionLayer {
+            channels,
+            kernel,
+            stride,
+            relu,
+        } = layer;
         let shape = [kernel, kernel, self.channels(x)?, channels];
         let fan = kernel * kernel * channels;
-        let weights = self.parameters.variable(format!("{name}.weight"), &shape, Initial::Kaiming(fan))?;
-        let gamma = self.parameters.variable(format!("{name}.gamma"), &[channels], Initial::Constant(1.0))?;
-        let beta = self.parameters.variable(format!("{name}.beta"), &[channels], Initial::Constant(0.0))?;
+        let weights = self
+            .parameters
+            .variable(format!("{name}.weight"), &shape, Initial::Kaiming(fan))?;
+        let gamma = self
+            .parameters
+            .variable(format!("{name}.gamma"), &[channels], Initial::Constant(1.0))?;
+        let beta = self
+            .parameters
+            .variable(format!("{name}.beta"), &[channels], Initial::Constant(0.0))?;
         let out = conv2d(x, &weights, stride, kernel / 2)?;
         let (out, moments) = batch_norm(&out, &gamma, &beta, EPSILON, relu)?;
         self.parameters.update_running(name, &moments);
@@ -129,8 +162,12 @@ impl Pass for TrainingPass<'_> {
 
     fn linear(&mut self, name: &str, x: &Tensor, channels: usize) -> Result<Tensor> {
         let shape = [1, 1, self.channels(x)?, channels];
-        let weights = self.parameters.variable(format!("{name}.weight"), &shape, Initial::Normal(0.01))?;
-        let bias = self.parameters.variable(format!("{name}.bias"), &[channels], Initial::Constant(0.0))?;
+        let weights = self
+            .parameters
+            .variable(format!("{name}.weight"), &shape, Initial::Normal(0.01))?;
+        let bias = self
+            .parameters
+            .variable(format!("{name}.bias"), &[channels], Initial::Constant(0.0))?;
         let out = match x.dims() {
             &[rows, features] => {
                 conv2d(&x.reshape((rows, 1, 1, features))?, &weights, 1, 0)?.reshape((rows, channels))?
@@ -144,8 +181,9 @@ impl Pass for TrainingPass<'_> {
         let (samples, channels) = (x.dim(0)?, self.channels(x)?);
         let mut random = Philox::new(self.parameters.seed, [STREAM_DROPOUT, self.step, layer]);
         let kept = 1.0 / (1.0 - rate);
-        let mask: Vec<f32> =
-            (0..samples * channels).map(|_| if random.uniform() < rate { 0.0 } else { kept }).collect();
+        let mask: Vec<f32> = (0..samples * channels)
+            .map(|_| if random.uniform() < rate { 0.0 } else { kept })
+            .collect();
         let mut shape = vec![1; x.rank()];
         (shape[0], shape[x.rank() - 1]) = (samples, channels);
         x.broadcast_mul(&Tensor::from_vec(mask, shape, x.device())?)

@@ -30,14 +30,20 @@ impl AdamW {
         let correct_2 = 1.0 - f64::from(BETA_2).powi(self.steps as i32);
         let (rate_1, root_2) = ((f64::from(rate) / correct_1) as f32, correct_2.sqrt() as f32);
         for (name, variable) in variables {
-            let Some(gradient) = gradients.get(variable.as_tensor()) else { continue };
+            let Some(gradient) = gradients.get(variable.as_tensor()) else {
+                continue;
+            };
             let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
             let mut values = variable.flatten_all()?.to_vec1::<f32>()?;
             let (first, second) = self
                 .moments
                 .entry(name.clone())
                 .or_insert_with(|| (vec![0.0; values.len()], vec![0.0; values.len()]));
-            let shrink = if variable.rank() == 4 { 1.0 - rate * decay } else { 1.0 };
+            let shrink = if variable.rank() == 4 {
+                1.0 - rate * decay
+            } else {
+                1.0
+            };
             for (((value, g), m), v) in values.iter_mut().zip(&gradient).zip(first).zip(second) {
                 *m = BETA_1 * *m + (1.0 - BETA_1) * g;
                 *v = BETA_2 * *v + (1.0 - BETA_2) * g * g;
@@ -61,7 +67,9 @@ mod tests {
         let variable = Var::from_tensor(&start).unwrap();
         let variables = BTreeMap::from([("w".to_owned(), variable.clone())]);
         let loss = variable.affine(3.0, 0.0).unwrap().sum_all().unwrap();
-        AdamW::default().step(&variables, &loss.backward().unwrap(), 0.1, 0.5).unwrap();
+        AdamW::default()
+            .step(&variables, &loss.backward().unwrap(), 0.1, 0.5)
+            .unwrap();
         let values = variable.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!((values[0] - (0.95 - 0.1)).abs() < 1e-5 && (values[1] - (-1.9 - 0.1)).abs() < 1e-5);
     }
@@ -72,8 +80,16 @@ mod tests {
         let variables = BTreeMap::from([("x".to_owned(), variable.clone())]);
         let mut optimizer = AdamW::default();
         for _ in 0..400 {
-            let loss = variable.affine(1.0, -2.0).unwrap().sqr().unwrap().sum_all().unwrap();
-            optimizer.step(&variables, &loss.backward().unwrap(), 0.05, 0.0).unwrap();
+            let loss = variable
+                .affine(1.0, -2.0)
+                .unwrap()
+                .sqr()
+                .unwrap()
+                .sum_all()
+                .unwrap();
+            optimizer
+                .step(&variables, &loss.backward().unwrap(), 0.05, 0.0)
+                .unwrap();
         }
         assert!((variable.to_vec1::<f32>().unwrap()[0] - 2.0).abs() < 0.02);
     }

@@ -17,7 +17,10 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
 }
 
 pub(crate) fn floats_of(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    bytes
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
 }
 
 /// Serialises named `f32` arrays as safetensors.
@@ -25,8 +28,10 @@ pub(crate) fn to_safetensors(
     arrays: &[(String, &[usize], &[f32])],
     metadata: BTreeMap<String, String>,
 ) -> Result<Vec<u8>, ModelError> {
-    let stored: Vec<(String, Vec<usize>, Vec<u8>)> =
-        arrays.iter().map(|(name, shape, values)| (name.clone(), shape.to_vec(), bytes_of(values))).collect();
+    let stored: Vec<(String, Vec<usize>, Vec<u8>)> = arrays
+        .iter()
+        .map(|(name, shape, values)| (name.clone(), shape.to_vec(), bytes_of(values)))
+        .collect();
     let mut views = Vec::with_capacity(stored.len());
     for (name, shape, bytes) in &stored {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| reason(&error))?;
@@ -37,7 +42,9 @@ pub(crate) fn to_safetensors(
 }
 
 fn reason(error: &dyn std::error::Error) -> ModelError {
-    ModelError::Checkpoint { reason: error.to_string() }
+    ModelError::Checkpoint {
+        reason: error.to_string(),
+    }
 }
 
 /// Weights, optimiser and step as bytes.
@@ -55,10 +62,14 @@ pub(crate) fn write(
         arrays.push((format!("m/{name}"), Cow::Owned(vec![first.len()]), first));
         arrays.push((format!("v/{name}"), Cow::Owned(vec![second.len()]), second));
     }
-    let borrowed: Vec<(String, &[usize], &[f32])> =
-        arrays.iter().map(|(name, shape, values)| (name.clone(), shape.as_ref(), *values)).collect();
-    let metadata =
-        BTreeMap::from([(IDENTITY.to_owned(), identity.to_owned()), ("step".to_owned(), step.to_string())]);
+    let borrowed: Vec<(String, &[usize], &[f32])> = arrays
+        .iter()
+        .map(|(name, shape, values)| (name.clone(), shape.as_ref(), *values))
+        .collect();
+    let metadata = BTreeMap::from([
+        (IDENTITY.to_owned(), identity.to_owned()),
+        ("step".to_owned(), step.to_string()),
+    ]);
     to_safetensors(&borrowed, metadata)
 }
 
@@ -67,17 +78,32 @@ pub(crate) fn read(identity: &str, bytes: &[u8]) -> Result<(Weights, AdamW, usiz
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| reason(&error))?;
     let metadata = header.metadata().clone().unwrap_or_default();
     if metadata.get(IDENTITY).map(String::as_str) != Some(identity) {
-        let reason = format!("it was made by {:?}", metadata.get(IDENTITY).map_or("another", String::as_str));
+        let reason = format!(
+            "it was made by {:?}",
+            metadata.get(IDENTITY).map_or("another", String::as_str)
+        );
         return Err(ModelError::Checkpoint { reason });
     }
-    let step: usize = metadata.get("step").and_then(|step| step.parse().ok()).unwrap_or(0);
+    let step: usize = metadata
+        .get("step")
+        .and_then(|step| step.parse().ok())
+        .unwrap_or(0);
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| reason(&error))?;
     let mut weights = Weights::default();
-    let mut optimizer = AdamW { steps: step as u32, ..AdamW::default() };
+    let mut optimizer = AdamW {
+        steps: step as u32,
+        ..AdamW::default()
+    };
     for (name, view) in tensors.iter() {
         let values = floats_of(view.data());
         if let Some(name) = name.strip_prefix("w/") {
-            weights.insert(name, Array { shape: view.shape().to_vec(), values });
+            weights.insert(
+                name,
+                Array {
+                    shape: view.shape().to_vec(),
+                    values,
+                },
+            );
         } else if let Some(name) = name.strip_prefix("m/") {
             optimizer.moments.entry(name.to_owned()).or_default().0 = values;
         } else if let Some(name) = name.strip_prefix("v/") {
@@ -94,7 +120,13 @@ mod tests {
     #[test]
     fn comes_back_as_it_was_and_only_to_its_own_training() {
         let mut weights = Weights::default();
-        weights.insert("a.weight", Array { shape: vec![1, 1, 1, 2], values: vec![1.0, 2.0] });
+        weights.insert(
+            "a.weight",
+            Array {
+                shape: vec![1, 1, 1, 2],
+                values: vec![1.0, 2.0],
+            },
+        );
         let moments = BTreeMap::from([("a.weight".to_owned(), (vec![0.1, 0.2], vec![0.3, 0.4]))]);
         let optimizer = AdamW { moments, steps: 7 };
         let bytes = write("seed 1", &weights, &optimizer, 7).unwrap();

@@ -43,7 +43,13 @@ pub struct ClassificationRecipe {
 
 impl Default for ClassificationRecipe {
     fn default() -> Self {
-        Self { epochs: 40, batch: 32, peak_rate: 2e-3, rise: 0.2, weight_decay: 0.02 }
+        Self {
+            epochs: 40,
+            batch: 32,
+            peak_rate: 2e-3,
+            rise: 0.2,
+            weight_decay: 0.02,
+        }
     }
 }
 
@@ -54,7 +60,11 @@ impl ClassificationRecipe {
         if at < rise {
             cosine(self.peak_rate / 25.0, self.peak_rate, at / rise)
         } else {
-            cosine(self.peak_rate, self.peak_rate / 25_000.0, (at - rise) / (steps as f32 - rise))
+            cosine(
+                self.peak_rate,
+                self.peak_rate / 25_000.0,
+                (at - rise) / (steps as f32 - rise),
+            )
         }
     }
 }
@@ -95,14 +105,20 @@ pub fn train_classifier(
         rate: &|step| recipe.rate(step, steps),
         from,
         resume,
-        identity: format!("classify {network:?} {recipe:?} seed {seed} crops {}", samples.len()),
+        identity: format!(
+            "classify {network:?} {recipe:?} seed {seed} crops {}",
+            samples.len()
+        ),
     };
     let loss = |step: usize, pass: &mut crate::network::TrainingPass| -> Result<Tensor, ModelError> {
         let (epoch, batch) = (step / per_epoch, step % per_epoch);
         let order = Philox::new(seed, [STREAM_ORDER, epoch as u32, 0]).permutation(samples.len());
         let mut pixels = Vec::with_capacity(recipe.batch * INPUT_PX * INPUT_PX);
         let mut labels = Vec::with_capacity(recipe.batch);
-        for (slot, &index) in order[batch * recipe.batch..(batch + 1) * recipe.batch].iter().enumerate() {
+        for (slot, &index) in order[batch * recipe.batch..(batch + 1) * recipe.batch]
+            .iter()
+            .enumerate()
+        {
             let mut random = Philox::new(seed, [STREAM_AUGMENT, step as u32, slot as u32]);
             pixels.extend(augmented_input(samples[index].crop.view(), &mut random));
             labels.push(samples[index].label as u32);

@@ -7,8 +7,8 @@ mod run;
 mod segmentation;
 mod segmentation_crop;
 
+pub(crate) use checkpoint::{floats_of as floats, to_safetensors};
 pub use classification::{ClassificationRecipe, ClassificationSample, train_classifier};
 pub use run::{Step, Verdict};
 pub use segmentation::{SegmentationRecipe, train_segmenter};
-pub(crate) use checkpoint::{floats_of as floats, to_safetensors};
 pub use segmentation_crop::{Modality, SegmentationSample, SegmentationVersion};

@@ -70,7 +70,10 @@ pub(crate) fn run(
         parameters.load(weights)?;
     }
     for step in first..plan.steps {
-        let mut pass = TrainingPass { parameters: &mut parameters, step: step as u32 };
+        let mut pass = TrainingPass {
+            parameters: &mut parameters,
+            step: step as u32,
+        };
         let loss = loss(step, &mut pass)?;
         let value = loss.to_scalar::<f32>()?;
         // candle's relu turns NaN into 0, so the loss is where a broken batch still shows.
@@ -78,9 +81,19 @@ pub(crate) fn run(
             return Err(ModelError::Diverged { step, loss: value });
         }
         let gradients = loss.backward()?;
-        optimizer.step(parameters.variables(), &gradients, (plan.rate)(step), plan.weight_decay)?;
+        optimizer.step(
+            parameters.variables(),
+            &gradients,
+            (plan.rate)(step),
+            plan.weight_decay,
+        )?;
         let state = || checkpoint::write(&plan.identity, &parameters.weights()?, &optimizer, step + 1);
-        let told = Step { step: step + 1, steps: plan.steps, loss: value, state: &state };
+        let told = Step {
+            step: step + 1,
+            steps: plan.steps,
+            loss: value,
+            state: &state,
+        };
         if listener(&told) == Verdict::Stop {
             return Err(ModelError::Stopped { step: step + 1 });
         }

@@ -54,7 +54,11 @@ impl SegmentationRecipe {
         if at < warm {
             self.peak_rate * (at + 1.0) / (warm + 1.0)
         } else {
-            cosine(self.peak_rate, self.peak_rate * self.final_share, (at - warm) / (self.steps as f32 - warm))
+            cosine(
+                self.peak_rate,
+                self.peak_rate * self.final_share,
+                (at - warm) / (self.steps as f32 - warm),
+            )
         }
     }
 }
@@ -79,7 +83,12 @@ pub fn train_segmenter(
         .zip(recipe.modality_shares)
         .map(|(kind, share)| {
             let of_kind = samples.iter().copied();
-            (share, of_kind.filter(|s| s.modality == *kind && !s.versions.is_empty()).collect::<Vec<_>>())
+            (
+                share,
+                of_kind
+                    .filter(|s| s.modality == *kind && !s.versions.is_empty())
+                    .collect::<Vec<_>>(),
+            )
         })
         .filter(|(share, images)| *share > 0.0 && !images.is_empty())
         .collect();
@@ -87,7 +96,12 @@ pub fn train_segmenter(
     if total <= 0.0 || recipe.batch == 0 || recipe.steps == 0 {
         return Err(ModelError::TooFewSamples {
             needed: "at least one image with labels, one step and one crop a step".to_owned(),
-            found: format!("{} images, {} steps, batches of {}", samples.len(), recipe.steps, recipe.batch),
+            found: format!(
+                "{} images, {} steps, batches of {}",
+                samples.len(),
+                recipe.steps,
+                recipe.batch
+            ),
         });
     }
     let device = device.open()?;
@@ -98,7 +112,10 @@ pub fn train_segmenter(
         rate: &|step| recipe.rate(step),
         from,
         resume,
-        identity: format!("segment {network:?} {recipe:?} seed {seed} images {}", samples.len()),
+        identity: format!(
+            "segment {network:?} {recipe:?} seed {seed} images {}",
+            samples.len()
+        ),
     };
     let loss = |step: usize, pass: &mut crate::network::TrainingPass| -> Result<Tensor, ModelError> {
         let mut pixels = Vec::with_capacity(recipe.batch * CROP * CROP);
@@ -115,7 +132,12 @@ pub fn train_segmenter(
                 left -= share;
             }
             let versions = &images[random.below(images.len())].versions;
-            push_crop(&versions[random.below(versions.len())], &mut random, &mut pixels, &mut values);
+            push_crop(
+                &versions[random.below(versions.len())],
+                &mut random,
+                &mut pixels,
+                &mut values,
+            );
         }
         let x = Tensor::from_vec(pixels, (recipe.batch, CROP, CROP, 1), &device)?;
         let trunk = network.trunk(pass, &x)?;

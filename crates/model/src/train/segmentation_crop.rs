@@ -74,7 +74,11 @@ pub(crate) fn push_crop(
     let symmetry = random.below(8);
     // Position in the image of a position in the crop: flips and a transposition.
     let source = |row: usize, column: usize| {
-        let (mut r, mut c) = if symmetry & 4 == 4 { (column, row) } else { (row, column) };
+        let (mut r, mut c) = if symmetry & 4 == 4 {
+            (column, row)
+        } else {
+            (row, column)
+        };
         if symmetry & 1 == 1 {
             r = CROP - 1 - r;
         }
@@ -83,7 +87,9 @@ pub(crate) fn push_crop(
         }
         [reflect(top + r, rows), reflect(left + c, columns)]
     };
-    let mut crop: Vec<f32> = (0..CROP * CROP).map(|at| version.pixels[source(at / CROP, at % CROP)]).collect();
+    let mut crop: Vec<f32> = (0..CROP * CROP)
+        .map(|at| version.pixels[source(at / CROP, at % CROP)])
+        .collect();
     change_brightness(&mut crop, random);
     pixels.extend(crop);
     for row in (0..CROP).step_by(2) {
@@ -118,8 +124,9 @@ fn change_brightness(crop: &mut Vec<f32>, random: &mut Philox) {
 
 fn blur_gaussian(crop: &[f32], sigma: f32) -> Vec<f32> {
     let radius = (3.0 * sigma).ceil() as i64;
-    let mut kernel: Vec<f32> =
-        (-radius..=radius).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()).collect();
+    let mut kernel: Vec<f32> = (-radius..=radius)
+        .map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp())
+        .collect();
     let sum: f32 = kernel.iter().sum();
     kernel.iter_mut().for_each(|value| *value /= sum);
     let side = CROP as i64;
@@ -155,7 +162,12 @@ mod tests {
         };
         for draw in 0..20 {
             let (mut pixels, mut targets) = (Vec::new(), Vec::new());
-            push_crop(&version, &mut Philox::new(1, [draw, 0, 0]), &mut pixels, &mut targets);
+            push_crop(
+                &version,
+                &mut Philox::new(1, [draw, 0, 0]),
+                &mut pixels,
+                &mut targets,
+            );
             assert_eq!((pixels.len(), targets.len()), (CROP * CROP, CROP * CROP * 4));
             let mut wrong = 0;
             for row in 0..CROP {
@@ -171,7 +183,10 @@ mod tests {
 
     #[test]
     fn small_images_are_reflected() {
-        let version = SegmentationVersion { pixels: Array2::zeros((40, 300)), targets: Array3::zeros((40, 300, 4)) };
+        let version = SegmentationVersion {
+            pixels: Array2::zeros((40, 300)),
+            targets: Array3::zeros((40, 300, 4)),
+        };
         let (mut pixels, mut targets) = (Vec::new(), Vec::new());
         push_crop(&version, &mut Philox::new(1, [0; 3]), &mut pixels, &mut targets);
         assert_eq!(pixels.len(), CROP * CROP);
