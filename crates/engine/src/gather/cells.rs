@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use polars::prelude::DataFrame;
 
-use super::columns::{numbers, text_lists, texts};
+use super::columns::{flags, numbers, text_lists, texts};
 use crate::screen::thumbs::SiteRecord;
 
 /// One entry an object, in the order of the table.
@@ -14,6 +14,10 @@ pub(super) struct Cells {
     pub(super) well: Vec<String>,
     /// Site (index in the run's records) and crop, where the first stage kept a picture.
     pub(super) crop: Vec<Option<(usize, usize)>>,
+    /// Whether the image's border cuts it.
+    pub(super) is_cut: Vec<bool>,
+    /// Features that count for distances, each with one value an object.
+    features: Vec<Vec<Option<f64>>>,
     pub(super) score: Vec<Option<f64>>,
     pub(super) p_controls: Vec<Option<f64>>,
     pub(super) p_known: Vec<Option<f64>>,
@@ -27,7 +31,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn new(objects: &DataFrame, sites: &[(SiteRecord, PathBuf)]) -> Self {
+    pub(super) fn new(objects: &DataFrame, features: &[String], sites: &[(SiteRecord, PathBuf)]) -> Self {
         let word = |name: &str| {
             texts(objects, name)
                 .into_iter()
@@ -65,6 +69,8 @@ impl Cells {
         let crop = (0..objects.height()).map(crop_of).collect();
         Self {
             crop,
+            is_cut: flags(objects, "Metadata_Location_TouchesBorder"),
+            features: features.iter().map(|name| numbers(objects, name)).collect(),
             score: numbers(objects, "Metadata_Novelty_Score"),
             p_controls: numbers(objects, "Metadata_Novelty_P_Controls"),
             p_known: numbers(objects, "Metadata_Novelty_P_Known"),
@@ -84,27 +90,63 @@ impl Cells {
         self.plate.len()
     }
 
-    /// Up to `n` of `rows` with a picture whose score lies next to the rows' median: what is typical, not what is most
-    /// extreme. Without scores, an even sample.
+    /// Up to `n` of `rows` with a picture that lie nearest to the middle of the rows in all features: what is typical,
+    /// not what is most extreme. Cells of different wells first; cut cells and artefacts never.
     pub(super) fn typical(&self, rows: &[usize], n: usize) -> Vec<usize> {
-        let scores: Vec<f64> = rows.iter().filter_map(|&row| self.score[row]).collect();
-        let mut pictured: Vec<usize> = rows
+        let mut distance: BTreeMap<usize, f64> = rows
             .iter()
             .copied()
-            .filter(|&row| self.crop[row].is_some())
+            .filter(|&row| self.is_presentable(row))
+            .map(|row| (row, 0.0))
             .collect();
-        match uncertainty::median(&scores) {
-            Some(median) => {
-                let distance =
-                    |row: usize| self.score[row].map_or(f64::INFINITY, |score| (score - median).abs());
-                pictured.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)).then(a.cmp(&b)));
-                pictured.truncate(n);
-                pictured
+        for feature in &self.features {
+            let values: Vec<f64> = rows.iter().filter_map(|&row| feature[row]).collect();
+            let (Some(middle), Some(spread)) = (uncertainty::median(&values), uncertainty::mad(&values))
+            else {
+                continue;
+            };
+            if spread <= 0.0 {
+                continue;
             }
-            None => evenly(&pictured, n),
+            for (&row, sum) in &mut distance {
+                // One wild ratio must not decide alone.
+                *sum +=
+                    feature[row].map_or(FARTHEST, |value| ((value - middle).abs() / spread).min(FARTHEST));
+            }
         }
+        let mut order: Vec<(f64, usize)> = distance
+            .into_iter()
+            .map(|(row, distance)| (distance, row))
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut turns: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut by_turn: Vec<(usize, usize)> = Vec::new();
+        for (rank, (_, row)) in order.iter().enumerate() {
+            let turn = turns
+                .entry((self.plate[*row].as_str(), self.well[*row].as_str()))
+                .or_default();
+            by_turn.push((*turn, rank));
+            *turn += 1;
+        }
+        by_turn.sort_unstable();
+        by_turn
+            .into_iter()
+            .take(n)
+            .map(|(_, rank)| order[rank].1)
+            .collect()
+    }
+
+    /// Whether a picture of the cell shows the whole cell and no artefact.
+    pub(super) fn is_presentable(&self, row: usize) -> bool {
+        let is_artefact = self.kind[row]
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with("artefact"));
+        self.crop[row].is_some() && !self.is_cut[row] && !is_artefact
     }
 }
+
+/// Largest distance that one feature adds, in median absolute deviations.
+const FARTHEST: f64 = 6.0;
 
 /// Up to `n` of `rows`, evenly spread.
 pub(super) fn evenly(rows: &[usize], n: usize) -> Vec<usize> {

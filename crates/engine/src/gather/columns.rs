@@ -27,6 +27,18 @@ pub(crate) fn texts(table: &DataFrame, name: &str) -> Vec<Option<String>> {
     )
 }
 
+/// A column of truth values; what is missing is false.
+pub(crate) fn flags(table: &DataFrame, name: &str) -> Vec<bool> {
+    let marks = table
+        .column(name)
+        .ok()
+        .and_then(|column| column.bool().ok().cloned());
+    marks.map_or_else(
+        || vec![false; table.height()],
+        |marks| marks.iter().map(|mark| mark == Some(true)).collect(),
+    )
+}
+
 /// A column of lists of text.
 pub(crate) fn text_lists(table: &DataFrame, name: &str) -> Vec<Vec<String>> {
     let lists = table

@@ -18,7 +18,7 @@ pub(super) fn galleries(material: &Material) -> Vec<Gallery> {
     let cells = &material.cells;
     let is_control: std::collections::BTreeSet<usize> = material.control_rows.iter().copied().collect();
     let pictured: Vec<usize> = (0..cells.len())
-        .filter(|&row| cells.crop[row].is_some())
+        .filter(|&row| cells.is_presentable(row))
         .collect();
     let mut galleries = Vec::new();
     let most = |score: &[Option<f64>], rows: &[usize]| {
@@ -33,12 +33,7 @@ pub(super) fn galleries(material: &Material) -> Vec<Gallery> {
     let outside: Vec<usize> = pictured
         .iter()
         .copied()
-        .filter(|row| {
-            !is_control.contains(row)
-                && cells.kind[*row]
-                    .as_deref()
-                    .is_none_or(|kind| !kind.starts_with("artefact"))
-        })
+        .filter(|row| !is_control.contains(row))
         .collect();
     let novel = most(&cells.score, &outside);
     if !novel.is_empty() {
@@ -49,7 +44,7 @@ pub(super) fn galleries(material: &Material) -> Vec<Gallery> {
                 .chain(p("p known", cells.p_known[row]))
                 .collect()
         };
-        let explanation = "Cells outside control wells with the largest distance from their plate's negative controls, artefacts left out. \
+        let explanation = "Cells outside control wells with the largest distance from their plate's negative controls; artefacts and cut cells left out. \
                            Being shown here is no call."
             .to_owned();
         galleries.push(gallery(material, "Most novel cells", explanation, &novel, &line));
@@ -98,7 +93,7 @@ fn gallery(
         .control_rows
         .iter()
         .copied()
-        .filter(|&row| cells.crop[row].is_some())
+        .filter(|&row| cells.is_presentable(row))
         .collect();
     let plate = material
         .collected

@@ -39,7 +39,7 @@ impl<'a> Material<'a> {
         wells: &'a [WellInfo],
         params: &'a GatherParams,
     ) -> Self {
-        let cells = Cells::new(&gathered.objects, &collected.sites);
+        let cells = Cells::new(&gathered.objects, &gathered.scatter.features, &collected.sites);
         let mut rows_of_well: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for row in 0..cells.len() {
             rows_of_well

@@ -140,7 +140,7 @@ pub(super) fn hit_table(material: &Material) -> HitTable {
             params.fdr, params.count_fdr, params.min_effect
         ),
         contrast: material.album.contrast_in_words(&plate, false),
-        notes: vec!["Pictures show cells next to the median distance from the controls: typical cells, not the most extreme ones.".to_owned()],
+        notes: vec!["Pictures show the cells nearest to the middle of their wells in all features: typical cells, not the most extreme ones.".to_owned()],
         rows,
     }
 }
