@@ -132,6 +132,8 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
     };
     let primary = input.primary.and_then(novelty);
     let against_controls = novelty("controls");
+    // Counts only cells beyond what the treatment's own class mix gives, so a mere shift of known classes fails it.
+    let against_taught = novelty("known");
     let is_hit = |t: Option<&TestRow>| t.is_some_and(|t| t.call == Call::Hit);
     let strongest = |rows: Vec<&'_ TestRow>| -> Option<TestRow> {
         rows.into_iter()
@@ -176,11 +178,13 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
     let new_phenotype = is_hit(primary) && input.primary == Some("both");
     let (call, rank_class): (&'static str, u8) = if new_phenotype {
         ("new phenotype", 0)
+    } else if is_hit(against_taught) && is_hit(against_controls) {
+        ("unlike taught classes", 1)
     } else if shift.as_ref().is_some_and(|s| s.call == Call::Hit) {
         ("class shift", 1)
     } else if is_hit(against_controls) {
         ("unlike controls", 1)
-    } else if is_hit(primary) {
+    } else if input.primary == Some("known") && is_hit(primary) {
         ("unlike taught classes", 1)
     } else if count_called {
         (
@@ -211,7 +215,8 @@ fn judge(input: &HitTableInput, g: usize) -> Hit {
     let shown: Option<TestRow> = match call {
         "class shift" => shift.clone(),
         "fewer cells" | "more cells" | "no count hit" => strongest(counts.clone()),
-        "new phenotype" | "unlike taught classes" => primary.cloned(),
+        "new phenotype" => primary.cloned(),
+        "unlike taught classes" => against_taught.cloned(),
         _ => against_controls
             .or(primary)
             .cloned()
