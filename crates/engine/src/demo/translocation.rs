@@ -228,7 +228,8 @@ fn separation(
                 .map(value)
                 .collect()
         };
-        let kinds: [(&str, fn(&WellMeasure) -> f64, fn(&Reference) -> f64); 2] = [
+        type Kind = (&'static str, fn(&WellMeasure) -> f64, fn(&Reference) -> f64);
+        let kinds: [Kind; 2] = [
             ("median ratio", |m| m.median_ratio, |r| r.median_ratio),
             ("mean log ratio", |m| m.mean_log_ratio, |r| r.mean_log_ratio),
         ];
