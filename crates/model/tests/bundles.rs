@@ -61,7 +61,7 @@ fn train(epochs: usize, resume: Option<&[u8]>, stop_at: usize) -> (Result<Weight
         DeviceChoice::Cpu,
         &mut |step| {
             if step.step == stop_at {
-                checkpoint = step.checkpoint().unwrap();
+                checkpoint = step.checkpoint().expect("a step has a checkpoint");
                 return Verdict::Stop;
             }
             Verdict::Continue
@@ -97,7 +97,7 @@ fn bundle(weights: &Weights) -> BundleParts {
         parts: BTreeMap::new(),
     };
     let reference = ClassificationReference {
-        log_probability: Array2::from_shape_vec((2, 2), vec![-0.1, -2.3, -1.2, -0.4]).unwrap(),
+        log_probability: Array2::from_shape_vec((2, 2), vec![-0.1, -2.3, -1.2, -0.4]).expect("2 × 2 values"),
         label: vec![0, 1],
         group: vec![0, 0],
         fold: vec![1, 2],
@@ -107,7 +107,7 @@ fn bundle(weights: &Weights) -> BundleParts {
         temperature: 1.25,
         reference,
     });
-    Bundle::write(manifest, std::slice::from_ref(weights), &trust).unwrap()
+    Bundle::write(manifest, std::slice::from_ref(weights), &trust).expect("a bundle can be written")
 }
 
 #[test]

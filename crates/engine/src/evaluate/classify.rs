@@ -23,6 +23,9 @@ const NOVELTY_FDR: f64 = 0.1;
 /// An imaging fault, not a phenotype: told apart from the untaught classes.
 const FAULT_CLASS: &str = "OutOfFocus";
 
+/// A figure of known against novel scores.
+type Detection = dyn Fn(&[f64], &[f64]) -> Option<f64>;
+
 /// Figures of one taught class.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ClassFigures {
@@ -375,7 +378,7 @@ impl<'a> TestCells<'a> {
             let at = |level: f64| {
                 move |known: &[f64], novel: &[f64]| uncertainty::share_found_at(known, novel, level)
             };
-            let of = |name: &str, f: &dyn Fn(&[f64], &[f64]) -> Option<f64>| {
+            let of = |name: &str, f: &Detection| {
                 let mut estimate = estimate(&groups, seed, &format!("{score} {what} {name}"), |picked| {
                     let (known, novel) = split(picked);
                     f(&known, &novel)

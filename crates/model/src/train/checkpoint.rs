@@ -47,6 +47,9 @@ fn reason(error: &dyn std::error::Error) -> ModelError {
     }
 }
 
+/// An array by name, with its shape.
+type Named<'a> = (String, Cow<'a, [usize]>, &'a [f32]);
+
 /// Weights, optimiser and step as bytes.
 pub(crate) fn write(
     identity: &str,
@@ -54,7 +57,7 @@ pub(crate) fn write(
     optimizer: &AdamW,
     step: usize,
 ) -> Result<Vec<u8>, ModelError> {
-    let mut arrays: Vec<(String, Cow<[usize]>, &[f32])> = Vec::new();
+    let mut arrays: Vec<Named> = Vec::new();
     for (name, array) in weights.iter() {
         arrays.push((format!("w/{name}"), Cow::Borrowed(&array.shape), &array.values));
     }
