@@ -6,7 +6,7 @@ mod segment;
 use std::path::PathBuf;
 
 pub use classify::{ClassFigures, ClassifyReport, NoveltyClass, NoveltyScore, evaluate_classify};
-pub use segment::{ApFigures, SegmentReport, evaluate_segment};
+pub use segment::{ApFigures, OutlineCalibration, SegmentReport, evaluate_segment};
 
 /// Rounds of every group bootstrap (METHODS.md section 16 asks for 2000; figures move in the third digit from 1000 on).
 const ROUNDS: usize = 2000;

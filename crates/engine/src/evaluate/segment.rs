@@ -14,6 +14,8 @@ use crate::{Context, EngineError};
 const THRESHOLDS: [f32; 3] = [0.5, 0.7, 0.9];
 /// Bins of the calibration error of P50, P70, P90.
 const BINS: usize = 15;
+/// Rounds of the chance band of the calibration error.
+const NULL_ROUNDS: usize = 200;
 
 /// Average precision of one kind of image.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -37,12 +39,18 @@ pub struct ApFigures {
 pub struct OutlineCalibration {
     /// t.
     pub iou: f32,
+    /// Objects.
+    pub n: usize,
     /// Mean probability.
     pub mean_probability: f64,
     /// Share of objects whose IoU is at least t.
     pub share: f64,
+    /// Mean probability minus share, with its interval over groups of images.
+    pub probability_minus_share: Estimate,
     /// Calibration error, equal-mass bins.
     pub ece: Option<f64>,
+    /// What chance alone gives at this n: 5 %, 50 %, 95 %.
+    pub ece_chance: Option<[f64; 3]>,
     /// AUROC of the probability for right against wrong.
     pub auroc: Option<f64>,
 }
@@ -98,7 +106,7 @@ pub fn evaluate_segment(params: &EvaluateParams, context: &Context) -> Result<Se
     Ok(SegmentReport {
         bundle: bundle.manifest.name.clone(),
         kinds: by_kind(&images, &scored, params.seed),
-        outlines: outlines(&scored),
+        outlines: outlines(&images, &scored, params.seed),
     })
 }
 
@@ -162,19 +170,22 @@ fn by_kind(images: &[LabelledImage], scored: &[Scored], seed: u64) -> Vec<ApFigu
         .collect()
 }
 
-fn outlines(scored: &[Scored]) -> Vec<OutlineCalibration> {
+fn outlines(images: &[LabelledImage], scored: &[Scored], seed: u64) -> Vec<OutlineCalibration> {
+    let names: Vec<&str> = images.iter().map(|image| image.group.as_str()).collect();
+    let group_of_image = number_groups(&names);
     let mut out = Vec::new();
     for (index, &iou) in THRESHOLDS.iter().enumerate() {
-        let (mut probability, mut right) = (Vec::new(), Vec::new());
-        for image in scored {
+        let (mut probability, mut right, mut group) = (Vec::new(), Vec::new(), Vec::new());
+        for (image, &number) in scored.iter().zip(&group_of_image) {
             let Some(p) = &image.probability else { continue };
             probability.extend(p[index].iter().map(|p| f64::from(*p)));
             right.extend(image.best_iou.iter().map(|best| *best >= iou));
+            group.extend(image.best_iou.iter().map(|_| number));
         }
         if probability.is_empty() {
             continue;
         }
-        let n = probability.len() as f64;
+        let n = probability.len();
         let of = |wanted: bool| -> Vec<f64> {
             probability
                 .iter()
@@ -183,11 +194,22 @@ fn outlines(scored: &[Scored]) -> Vec<OutlineCalibration> {
                 .map(|(p, _)| *p)
                 .collect()
         };
+        let share =
+            |rows: &[usize]| rows.iter().filter(|&&row| right[row]).count() as f64 / rows.len() as f64;
+        let mean = |rows: &[usize]| rows.iter().map(|&row| probability[row]).sum::<f64>() / rows.len() as f64;
+        let all: Vec<usize> = (0..n).collect();
+        let mut random = uncertainty::stream(seed, &format!("outline calibration error by chance {iou}"));
+        let null = uncertainty::ece_null_band(&probability, &right, BINS, NULL_ROUNDS, &mut random);
         out.push(OutlineCalibration {
             iou,
-            mean_probability: probability.iter().sum::<f64>() / n,
-            share: right.iter().filter(|right| **right).count() as f64 / n,
+            n,
+            mean_probability: mean(&all),
+            share: share(&all),
+            probability_minus_share: estimate(&group, seed, &format!("P - share {iou}"), |rows| {
+                (!rows.is_empty()).then(|| mean(rows) - share(rows))
+            }),
             ece: uncertainty::ece_equal_mass(&probability, &right, BINS),
+            ece_chance: null.map(|band| [band.low, band.median, band.high]),
             auroc: uncertainty::auroc(&of(false), &of(true)),
         });
     }
