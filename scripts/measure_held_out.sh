@@ -20,5 +20,5 @@ look() { # bundle, task, data folder, splits, the figure that is noted
     echo "$(date -u +%Y-%m-%d),$(git rev-parse --short HEAD),$digest,$2 $3 fold 0,$figure" >> "$looks"
 }
 
-case ${1:-all} in nuclei|all) look nuclei segment dsb2018 '"kind":"fluorescence".*"pooled_ap":\[[^]]*\]' ;; esac
+case ${1:-all} in nuclei|all) look nuclei segment dsb2018 '"kind":"fluorescence","images":[0-9]*,"objects":[0-9]*,"predicted":[0-9]*,"mean_ap":\[[^]]*\]' ;; esac
 case ${1:-all} in mitosis|all) look mitosis classify mitocheck_nuclei '"macro_f1":{[^}]*},"nll":{[^}]*}' ;; esac
