@@ -1,5 +1,5 @@
 //! The gradient of every operation, against finite differences and against candle where candle is right.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use candle_core::{Device, Result, Tensor, Var};
 use kernels::{
@@ -156,7 +156,7 @@ fn batch_norm_refuses_a_single_value_a_channel() {
 #[test]
 fn upsample_by_finite_differences_with_a_second_user() {
     let x = Var::from_tensor(&random(&[2, 3, 4, 5], 1)).unwrap();
-    check(&[x.clone()], 2e-3, || {
+    check(std::slice::from_ref(&x), 2e-3, || {
         project(&upsample_nearest2(&x)?) + project(&x.affine(10.0, 0.0)?)
     });
 }
@@ -175,7 +175,9 @@ fn segmentation_loss_by_finite_differences_and_reference() {
         })
         .collect();
     let targets = SegmentationTargets { values };
-    check(&[logits.clone()], 2e-3, || segmentation_loss(&logits, &targets));
+    check(std::slice::from_ref(&logits), 2e-3, || {
+        segmentation_loss(&logits, &targets)
+    });
     let ours = segmentation_loss(&logits, &targets).unwrap();
     let reference = segmentation_loss_reference(&logits, &targets).unwrap();
     assert!((value(&ours) - value(&reference)).abs() < 1e-5);
