@@ -1,6 +1,6 @@
 //! candle networks, deep ensembles and dropout draws, their training, and bundles of them.
 //!
-//! An architecture is defined once (`network`), as a walk over a [`Pass`]; training and inference are two passes
+//! An architecture is defined once (`network`), as a walk over a `Pass`; training and inference are two passes
 //! over the same definition. A draw is a network: the mask of a channel depends on (bundle seed, member, draw, layer,
 //! channel) only, so neither tiles nor batches nor threads change a result.
 //!

@@ -58,7 +58,7 @@ impl<'a> Album<'a> {
             .map(|channel| {
                 let (low, high) = ranges[channel];
                 format!(
-                    "{} {:.1} to {:.1} % of full scale",
+                    "channel {}: {:.1} to {:.1} % of full scale",
                     record.channels[channel].name,
                     100.0 * low,
                     100.0 * high
