@@ -167,3 +167,51 @@ fn single_images_are_segmented_and_classified() {
     ])
     .with_code(4);
 }
+
+#[test]
+fn a_constant_image_is_said_and_counts_zero_and_its_neighbour_is_done() {
+    if !has_bundle("nuclei") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = fixture("imagehts_submorph_sirna");
+    for (well, constant) in [("Well-A003", true), ("Well-B003", false)] {
+        let to = folder.path().join("plates/PK-10B-pl1").join(well);
+        std::fs::create_dir_all(&to).unwrap();
+        for channel in ["Hoechst.jpeg", "FITC.jpeg", "Tritc.jpeg"] {
+            let from = if constant {
+                fixture("badinput/png").join("constant_77.png")
+            } else {
+                fixtures.join("source/PK-10B-pl1").join(well).join(channel)
+            };
+            std::fs::copy(from, to.join(channel)).unwrap();
+        }
+    }
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let map = fixtures.join("platemap.csv").display().to_string();
+    run(&[
+        "screen",
+        &path("plates"),
+        "--plate-map",
+        &map,
+        "--treatment",
+        "GeneID",
+        "--negcon",
+        "RLUC",
+        "--nuclei",
+        "Hoechst",
+        "--out",
+        &path("run"),
+    ])
+    .with_code(0)
+    .saying(&["Well-A003", "constant"]);
+    let wells = rows_of(&std::fs::read_to_string(path("run/wells.csv")).unwrap());
+    let count = |well: &str| {
+        let row = wells
+            .iter()
+            .find(|row| row["Metadata_Well"] == well && row["Metadata_Plate"] == "PK-10B-pl1");
+        row.unwrap()["Count_Objects"].parse::<u32>().unwrap()
+    };
+    assert_eq!(count("A03"), 0);
+    assert!((15..=30).contains(&count("B03")), "{} nuclei", count("B03"));
+}
