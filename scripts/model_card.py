@@ -104,7 +104,7 @@ def card(name):
            f"| licence of the weights | {manifest['licence']} |",
            f"| split | {SPLITS[name]} |",
            "| made by | `scripts/train_pretrained.sh " + name + "`, seed 0; recipe and lengths are the defaults of `train` |",
-           f"| looks at fold 0 | {len(looks)}, listed in `reports/fold0_looks.csv`; nothing was chosen on them |", "",
+           f"| looks at fold 0 | {len(looks)}, listed in `reports/fold0_looks.csv`; no network, threshold or calibration was chosen on them |", "",
            "## Held-out figures (fold 0, seen by no member)", ""]
     out += held_out(name, figures)
     out += ["", "## Out-of-fold figures (folds 1–4, single members on the fold that they never saw)", "", "| figure | value |", "|---|---|"]
