@@ -3,6 +3,8 @@
 use kernels::Philox;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
+use crate::reflection::reflect;
+
 /// Rows and columns of a crop.
 pub const CROP_PX: usize = 64;
 /// Rows and columns of the network's input.
@@ -24,18 +26,8 @@ struct Placement {
     shift: [f32; 2],
 }
 
-/// Index reflected into 0..n, the border pixel counted once.
-fn reflect(index: i64, n: i64) -> usize {
-    if n == 1 {
-        return 0;
-    }
-    let period = 2 * (n - 1);
-    let folded = index.rem_euclid(period);
-    (if folded < n { folded } else { period - folded }) as usize
-}
-
 fn sample(crop: ArrayView2<f32>, row: f32, column: f32) -> f32 {
-    let (rows, columns) = (crop.nrows() as i64, crop.ncols() as i64);
+    let (rows, columns) = (crop.nrows(), crop.ncols());
     let (top, left) = (row.floor(), column.floor());
     let (down, right) = (row - top, column - left);
     let (top, left) = (top as i64, left as i64);
@@ -129,7 +121,7 @@ pub(crate) fn augmented_input(crop: ArrayView2<f32>, random: &mut Philox) -> Arr
 
 /// The 3 × 3 binomial filter, with reflection.
 fn binomial_blur(map: ArrayView2<f32>) -> Array2<f32> {
-    let (rows, columns) = (map.nrows() as i64, map.ncols() as i64);
+    let (rows, columns) = (map.nrows(), map.ncols());
     Array2::from_shape_fn(map.dim(), |(row, column)| {
         let mut sum = 0.0;
         for (dr, wr) in [(-1, 1.0), (0, 2.0), (1, 1.0)] {
@@ -163,12 +155,6 @@ pub(crate) fn symmetry(map: ArrayView2<f32>, index: usize) -> ArrayView2<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reflection_repeats_no_border_pixel() {
-        let indices: Vec<usize> = (-3..8).map(|i| reflect(i, 4)).collect();
-        assert_eq!(indices, [3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1]);
-    }
 
     #[test]
     fn a_linear_ramp_is_resampled_exactly() {

@@ -14,6 +14,7 @@ mod device;
 mod error;
 mod input;
 mod network;
+mod reflection;
 mod safetensors_check;
 mod segmenter;
 mod train;

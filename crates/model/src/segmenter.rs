@@ -7,6 +7,7 @@ use crate::bundle::Bundle;
 use crate::device::DeviceChoice;
 use crate::error::ModelError;
 use crate::network::{Draw, InferencePass, Network, SegmentationNetwork};
+use crate::reflection::reflect;
 use crate::weights::Weights;
 
 /// Maps of every member and draw, as probabilities.
@@ -25,16 +26,6 @@ pub struct Segmenter {
     seed: u64,
     draws: usize,
     device: Device,
-}
-
-/// Index into 0..n of a position past the end, reflected.
-fn reflect(index: usize, n: usize) -> usize {
-    if n == 1 {
-        return 0;
-    }
-    let period = 2 * (n - 1);
-    let folded = index % period;
-    if folded < n { folded } else { period - folded }
 }
 
 impl Segmenter {
@@ -104,8 +95,8 @@ impl Segmenter {
         );
         let mut pixels = Vec::with_capacity(high * wide);
         for row in 0..high {
-            let source = normalized.row(reflect(row, rows));
-            pixels.extend((0..wide).map(|column| source[reflect(column, columns)]));
+            let source = normalized.row(reflect(row as i64, rows));
+            pixels.extend((0..wide).map(|column| source[reflect(column as i64, columns)]));
         }
         let x = Tensor::from_vec(pixels, (1, high, wide, 1), &self.device)?;
         let samples = draws.max(1);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Bundle, ClassificationNetwork, ClassificationRecipe, ClassificationReference, ClassificationSample,
+    ClassificationNetwork, ClassificationRecipe, ClassificationReference, ClassificationSample,
     ClassificationTrust, Classifier, CropNormalization, Manifest, Network, Task, Trust, Weights,
     train_classifier,
 };
@@ -76,33 +76,15 @@ pub fn train_classify(params: &TrainParams, context: &Context) -> Result<TrainOu
     let (trust, held_out) = calibrate(&cells, &samples, &network, &plans, &members, params, context)?;
     let groups: BTreeSet<&str> = cells.iter().map(|cell| cell.group.as_str()).collect();
     let manifest = Manifest {
-        format: model::FORMAT_VERSION,
-        task: Task::Classify,
-        name: name.clone(),
-        network: Network::Classification(network),
-        members: members.len(),
         draws: DRAWS,
-        seed: params.seed,
-        member_seeds: plans.iter().map(|plan| plan.seed).collect(),
-        member_folds: plans.iter().map(|plan| plan.held_out).collect(),
         classes: set.classes.clone(),
-        channels: vec!["nucleus".to_owned()],
-        pixel_size_um: None,
         crop_diameter_px: median_diameter(&cells),
         crop_normalization: Some(CropNormalization::CentralMaximum),
         groups: groups.into_iter().map(str::to_owned).collect(),
-        data: params.sources.clone(),
-        licence: params.licence.clone(),
         held_out: held_out.clone(),
-        parts: BTreeMap::new(),
+        ..params.manifest(Task::Classify, Network::Classification(network), &plans)
     };
-    let parts = Bundle::write(manifest, &members, &Trust::Classification(trust)).map_err(|error| {
-        EngineError::Network {
-            name: name.clone(),
-            what: error.to_string(),
-        }
-    })?;
-    params.write_bundle(&parts)?;
+    params.write_bundle(manifest, &members, &Trust::Classification(trust))?;
     Ok(TrainOutcome {
         name,
         members: members.len(),

@@ -9,9 +9,10 @@ mod labelled_images;
 mod segment;
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use model::{Bundle, BundleParts, Network, Weights};
+use model::{Bundle, Manifest, Network, Task, Trust, Weights};
 
 use crate::EngineError;
 use crate::files::{make_folder, write_whole};
@@ -64,7 +65,7 @@ pub struct TrainOutcome {
     /// Training objects (cells or images).
     pub samples: usize,
     /// Out-of-fold figures by name.
-    pub held_out: std::collections::BTreeMap<String, f64>,
+    pub held_out: BTreeMap<String, f64>,
 }
 
 impl TrainParams {
@@ -98,7 +99,41 @@ impl TrainParams {
         Ok(work)
     }
 
-    fn write_bundle(&self, parts: &BundleParts) -> Result<(), EngineError> {
+    /// What the manifests of both trainings have in common; sizes and digests are filled in when it is written.
+    fn manifest(&self, task: Task, network: Network, plans: &[ensemble::MemberPlan]) -> Manifest {
+        Manifest {
+            format: model::FORMAT_VERSION,
+            task,
+            name: self.bundle_name(),
+            network,
+            members: plans.len(),
+            draws: 1,
+            seed: self.seed,
+            member_seeds: plans.iter().map(|plan| plan.seed).collect(),
+            member_folds: plans.iter().map(|plan| plan.held_out).collect(),
+            classes: Vec::new(),
+            channels: vec!["nucleus".to_owned()],
+            pixel_size_um: None,
+            crop_diameter_px: None,
+            crop_normalization: None,
+            groups: Vec::new(),
+            data: self.sources.clone(),
+            licence: self.licence.clone(),
+            held_out: BTreeMap::new(),
+            parts: BTreeMap::new(),
+        }
+    }
+
+    fn write_bundle(
+        &self,
+        manifest: Manifest,
+        members: &[Weights],
+        trust: &Trust,
+    ) -> Result<(), EngineError> {
+        let parts = Bundle::write(manifest, members, trust).map_err(|error| EngineError::Network {
+            name: self.bundle_name(),
+            what: error.to_string(),
+        })?;
         // The manifest comes last: a folder without it is no bundle.
         write_whole(&self.out.join("weights.safetensors"), &parts.weights)?;
         write_whole(&self.out.join("trust.safetensors"), &parts.trust)?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use image::{Affine, DecodeParams, Labels, ReadLimits, normalize_nuclear, read_gray, read_labels};
 use model::{
-    Bundle, Manifest, Network, SegmentationNetwork, SegmentationRecipe, SegmentationSample,
-    SegmentationTrust, SegmentationVersion, Segmenter, Task, Trust, Weights, train_segmenter,
+    Manifest, Network, SegmentationNetwork, SegmentationRecipe, SegmentationSample, SegmentationTrust,
+    SegmentationVersion, Segmenter, Task, Trust, Weights, train_segmenter,
 };
 use ndarray::{Array2, Array3, Array4, ArrayView2};
 use rayon::prelude::*;
@@ -88,33 +88,11 @@ pub fn train_segment(params: &TrainParams, context: &Context) -> Result<TrainOut
     drop(samples);
     let (trust, held_out) = calibrate(&images, &network, &plans, &members, params, context)?;
     let manifest = Manifest {
-        format: model::FORMAT_VERSION,
-        task: Task::Segment,
-        name: name.clone(),
-        network: Network::Segmentation(network),
-        members: members.len(),
         draws: DRAWS,
-        seed: params.seed,
-        member_seeds: plans.iter().map(|plan| plan.seed).collect(),
-        member_folds: plans.iter().map(|plan| plan.held_out).collect(),
-        classes: Vec::new(),
-        channels: vec!["nucleus".to_owned()],
-        pixel_size_um: None,
-        crop_diameter_px: None,
-        crop_normalization: None,
-        groups: Vec::new(),
-        data: params.sources.clone(),
-        licence: params.licence.clone(),
         held_out: held_out.clone(),
-        parts: BTreeMap::new(),
+        ..params.manifest(Task::Segment, Network::Segmentation(network), &plans)
     };
-    let parts = Bundle::write(manifest, &members, &Trust::Segmentation(trust)).map_err(|error| {
-        EngineError::Network {
-            name: name.clone(),
-            what: error.to_string(),
-        }
-    })?;
-    params.write_bundle(&parts)?;
+    params.write_bundle(manifest, &members, &Trust::Segmentation(trust))?;
     Ok(TrainOutcome {
         name,
         members: members.len(),

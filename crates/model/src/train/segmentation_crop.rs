@@ -3,6 +3,8 @@
 use kernels::Philox;
 use ndarray::{Array2, Array3};
 
+use crate::reflection::reflect;
+
 /// Rows and columns of a training crop.
 pub(crate) const CROP: usize = 128;
 /// A crop should hold more than this share of foreground; after four tries any crop is taken.
@@ -38,15 +40,6 @@ pub struct SegmentationSample {
     pub modality: Modality,
     /// Scales; one is drawn each time.
     pub versions: Vec<SegmentationVersion>,
-}
-
-fn reflect(index: usize, n: usize) -> usize {
-    if n == 1 {
-        return 0;
-    }
-    let period = 2 * (n - 1);
-    let folded = index % period;
-    if folded < n { folded } else { period - folded }
 }
 
 /// Adds one augmented crop to `pixels` (CROP × CROP) and `targets` (CROP/2 × CROP/2 × 16, order of the head).
@@ -85,7 +78,10 @@ pub(crate) fn push_crop(
         if symmetry & 2 == 2 {
             c = CROP - 1 - c;
         }
-        [reflect(top + r, rows), reflect(left + c, columns)]
+        [
+            reflect((top + r) as i64, rows),
+            reflect((left + c) as i64, columns),
+        ]
     };
     let mut crop: Vec<f32> = (0..CROP * CROP)
         .map(|at| version.pixels[source(at / CROP, at % CROP)])
