@@ -11,6 +11,7 @@
 mod batch_norm_op;
 mod convolution;
 mod convolution_op;
+mod graph;
 mod loss_op;
 mod normalization;
 mod philox;
@@ -20,6 +21,7 @@ mod upsample_op;
 pub use batch_norm_op::{BatchMoments, batch_norm};
 pub use convolution::{Activation, ConvolutionShape};
 pub use convolution_op::{conv2d, conv2d_bias};
+pub use graph::{ConvolutionNode, Graph, MapShape, NodeId, Operation};
 pub use loss_op::{SegmentationTargets, segmentation_loss, segmentation_loss_reference};
 pub use philox::Philox;
 pub use simd::Isa;
