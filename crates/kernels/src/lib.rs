@@ -6,7 +6,7 @@
 //!
 //! Invariants: all maps are NHWC (batch, row, column, channel), contiguous `f32`; weights are
 //! (kernel row, kernel column, channel in, channel out). The result of a call does not depend on the
-//! number of threads. `unsafe` lives in this room alone, in `simd.rs`, `convolution.rs`, `normalization.rs` and `plan`.
+//! number of threads. `unsafe` lives in this room alone.
 
 mod batch_norm_op;
 mod convolution;
@@ -14,6 +14,7 @@ mod convolution_op;
 mod graph;
 mod loss_op;
 mod normalization;
+mod peak;
 mod philox;
 mod plan;
 mod simd;
@@ -24,6 +25,7 @@ pub use convolution::{Activation, ConvolutionShape};
 pub use convolution_op::{conv2d, conv2d_bias};
 pub use graph::{ConvolutionNode, Graph, MapShape, NodeId, Operation};
 pub use loss_op::{SegmentationTargets, segmentation_loss, segmentation_loss_reference};
+pub use peak::fused_multiply_add_peak;
 pub use philox::Philox;
 pub use plan::{Plan, RealOperations, Workspace};
 pub use simd::{Isa, IsaError};
