@@ -16,6 +16,7 @@ mod loss_op;
 mod normalization;
 mod philox;
 mod simd;
+mod training;
 mod upsample_op;
 
 pub use batch_norm_op::{BatchMoments, batch_norm};
