@@ -60,6 +60,14 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// An image that the network cannot take as it is.
+    #[error("an image side of {size} px cannot be used; this network needs a multiple of {multiple}")]
+    Size {
+        /// Side of the image in pixels.
+        size: usize,
+        /// What it must be a multiple of.
+        multiple: usize,
+    },
     /// candle refused an operation: shapes or devices that do not fit.
     #[error("the network cannot run: {0}")]
     Network(#[from] candle_core::Error),

@@ -8,6 +8,7 @@
 //! from a counter-based stream; nothing of a bundle is used before its digest was checked.
 #![deny(unsafe_code)]
 
+mod bench;
 mod bundle;
 mod classifier;
 mod device;
@@ -20,6 +21,7 @@ mod segmenter;
 mod train;
 mod weights;
 
+pub use bench::{BenchNetwork, InferenceBench, TrainingBench};
 pub use bundle::{
     Bundle, BundleParts, ClassificationReference, ClassificationTrust, FORMAT_VERSION, Manifest, Part,
     SegmentationTrust, Task, Trust,

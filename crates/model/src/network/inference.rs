@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 use kernels::{Activation, Philox, conv2d_bias, upsample_nearest2};
 
-use super::training::EPSILON;
+use super::training::{EPSILON, max_pool2};
 use super::{ConvolutionLayer, Pass};
 use crate::weights::Weights;
 
@@ -147,11 +147,19 @@ impl Pass for InferencePass {
         upsample_nearest2(x)
     }
 
+    fn max_pool2(&mut self, x: &Tensor) -> Result<Tensor> {
+        max_pool2(x)
+    }
+
+    fn concatenate(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        Tensor::cat(&[a, b], D::Minus1)
+    }
+
     fn global_mean(&mut self, x: &Tensor) -> Result<Tensor> {
         x.mean((1, 2))
     }
 
     fn channels(&self, x: &Tensor) -> Result<usize> {
-        x.dim(candle_core::D::Minus1)
+        x.dim(D::Minus1)
     }
 }

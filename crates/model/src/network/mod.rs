@@ -2,6 +2,7 @@
 
 mod classification;
 mod inference;
+mod reference;
 mod segmentation;
 mod training;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use classification::ClassificationNetwork;
 pub(crate) use inference::{Draw, InferencePass};
+pub(crate) use reference::{ReferenceResnet, ReferenceUnet};
 pub use segmentation::SegmentationNetwork;
 pub(crate) use training::{Parameters, TrainingPass};
 
@@ -43,7 +45,12 @@ pub(crate) trait Pass {
     fn channel_dropout(&mut self, layer: u32, x: &Self::Map, rate: f32) -> Result<Self::Map>;
     fn add(&mut self, a: &Self::Map, b: &Self::Map) -> Result<Self::Map>;
     fn relu(&mut self, x: &Self::Map) -> Result<Self::Map>;
+    /// Each pixel repeated to 2 × 2 pixels.
     fn upsample2(&mut self, x: &Self::Map) -> Result<Self::Map>;
+    /// Maximum of each 2 × 2 window; an odd last row or column is left out.
+    fn max_pool2(&mut self, x: &Self::Map) -> Result<Self::Map>;
+    /// Channels of `a`, then of `b`.
+    fn concatenate(&mut self, a: &Self::Map, b: &Self::Map) -> Result<Self::Map>;
     fn global_mean(&mut self, x: &Self::Map) -> Result<Self::Map>;
     /// Channels of a map.
     fn channels(&self, x: &Self::Map) -> Result<usize>;

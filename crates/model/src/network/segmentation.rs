@@ -39,6 +39,8 @@ pub(crate) struct SegmentationTrunk<M> {
 impl SegmentationNetwork {
     /// Image sides must be multiples of this.
     pub const MULTIPLE: usize = 16;
+    /// Channels of the logits.
+    pub(crate) const LOGITS: usize = 4 * MAPS;
 
     /// Everything before the dropout. `x`: (batch, rows, columns, 1).
     pub(crate) fn trunk<P: Pass>(&self, pass: &mut P, x: &P::Map) -> Result<SegmentationTrunk<P::Map>> {
@@ -88,6 +90,6 @@ impl SegmentationNetwork {
             relu: true,
         };
         let map = pass.convolution("decoder0.conv", &map, layer)?;
-        pass.linear("head", &map, 4 * MAPS)
+        pass.linear("head", &map, Self::LOGITS)
     }
 }

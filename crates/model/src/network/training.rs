@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{D, Device, Result, Tensor, Var};
 use kernels::{BatchMoments, Philox, batch_norm, conv2d, upsample_nearest2};
 
 use super::{ConvolutionLayer, Pass};
@@ -201,11 +201,30 @@ impl Pass for TrainingPass<'_> {
         upsample_nearest2(x)
     }
 
+    fn max_pool2(&mut self, x: &Tensor) -> Result<Tensor> {
+        max_pool2(x)
+    }
+
+    fn concatenate(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        Tensor::cat(&[a, b], D::Minus1)
+    }
+
     fn global_mean(&mut self, x: &Tensor) -> Result<Tensor> {
         x.mean((1, 2))
     }
 
     fn channels(&self, x: &Tensor) -> Result<usize> {
-        x.dim(candle_core::D::Minus1)
+        x.dim(D::Minus1)
     }
+}
+
+/// Maximum of each 2 × 2 window of an NHWC map, by operations whose gradients candle has right.
+pub(crate) fn max_pool2(x: &Tensor) -> Result<Tensor> {
+    let (batch, rows, columns, channels) = x.dims4()?;
+    let (rows, columns) = (rows / 2, columns / 2);
+    x.narrow(1, 0, 2 * rows)?
+        .narrow(2, 0, 2 * columns)?
+        .reshape((batch, rows, 2, columns, 2, channels))?
+        .max(4)?
+        .max(2)
 }

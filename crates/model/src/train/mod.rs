@@ -7,6 +7,7 @@ mod run;
 mod segmentation;
 mod segmentation_crop;
 
+pub(crate) use adamw::AdamW;
 pub(crate) use checkpoint::{floats_of as floats, to_safetensors};
 pub use classification::{ClassificationRecipe, ClassificationSample, train_classifier};
 pub use run::{Step, Verdict};
