@@ -18,6 +18,7 @@ mod peak;
 mod philox;
 mod plan;
 mod simd;
+mod training;
 mod upsample_op;
 
 pub use batch_norm_op::{BatchMoments, batch_norm};
