@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         Some("evaluation") => Some(Family::Evaluation),
         _ => None,
     };
-    let (Some(out), Some(family), Some(first), Some(count)) = (words.first(), family, number(2), number(3)) else {
+    let (Some(out), Some(family), Some(first), Some(count)) = (words.first(), family, number(2), number(3))
+    else {
         eprintln!("usage: virtual_movies OUT calibration|evaluation FIRST COUNT [SEED]");
         return ExitCode::FAILURE;
     };

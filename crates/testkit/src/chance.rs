@@ -103,7 +103,9 @@ mod tests {
         assert!((mean(40_000, || chance.exponential(3.0)) - 3.0).abs() < 0.06);
         assert!((mean(40_000, || chance.poisson(2.5) as f64) - 2.5).abs() < 0.03);
         // Density 2 / x^3 on 1.., cut at 1e9: mean 2, median sqrt 2.
-        let over_median = mean(40_000, || f64::from(u8::from(chance.power_law(3.0, 1.0, 1e9) > 2.0_f64.sqrt())));
+        let over_median = mean(40_000, || {
+            f64::from(u8::from(chance.power_law(3.0, 1.0, 1e9) > 2.0_f64.sqrt()))
+        });
         assert!((over_median - 0.5).abs() < 0.01, "{over_median}");
     }
 }

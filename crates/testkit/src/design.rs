@@ -23,7 +23,10 @@ impl Family {
             Self::Calibration => &[1, 2, 3, 4],
             Self::Evaluation => &[0],
         };
-        folds.iter().flat_map(|&fold| [Group::MitoCheck(fold), Group::DataScienceBowl(fold)]).collect()
+        folds
+            .iter()
+            .flat_map(|&fold| [Group::MitoCheck(fold), Group::DataScienceBowl(fold)])
+            .collect()
     }
 
     /// Laws of motion.
@@ -120,8 +123,9 @@ pub struct Design {
     pub faults: Faults,
 }
 
-/// Most objects (cells × frames) of a drawn movie.
+/// Most objects (cells at the start × frames) and longest time of a drawn movie: two days of growth fill any dish.
 const MOST_OBJECTS: f64 = 24_000.0;
+const LONGEST_H: f64 = 30.0;
 
 impl Design {
     /// The movie of this number: groups and laws in turn, everything else drawn.
@@ -144,7 +148,9 @@ impl Design {
         let speed = chance.log_uniform(0.05, 0.7);
         let persistence_min = 20.0 * (speed / 0.3_f64).sqrt() * chance.factor(0.5);
         let cells = chance.log_uniform(25.0, 400.0);
-        let most = (MOST_OBJECTS / cells).min(120.0);
+        let most = (MOST_OBJECTS / cells)
+            .min(120.0)
+            .min(LONGEST_H * 60.0 / interval_min);
         let frames = chance.uniform(15.0_f64.min(most), most) as usize;
         let mut design = Self {
             family,
@@ -162,7 +168,11 @@ impl Design {
             cycle_h: chance.uniform(12.0, 28.0),
             mitosis_min: chance.uniform(30.0, 60.0),
             separation_um: chance.uniform(14.0, 22.0),
-            deaths: if chance.happens(0.3) { 0.0 } else { chance.uniform(0.0, 0.006) },
+            deaths: if chance.happens(0.3) {
+                0.0
+            } else {
+                chance.uniform(0.0, 0.006)
+            },
             faults: Faults::NONE,
         };
         design.faults = draw_faults(frames, &mut chance);
@@ -183,11 +193,15 @@ impl Design {
 
 fn draw_faults(frames: usize, chance: &mut Chance) -> Faults {
     let mut share = |perfect: f64, low: f64, high: f64| {
-        if chance.happens(perfect) { 0.0 } else { chance.log_uniform(low, high) }
+        if chance.happens(perfect) {
+            0.0
+        } else {
+            chance.log_uniform(low, high)
+        }
     };
     let missed = share(0.25, 0.003, 0.10);
     let false_objects = share(0.25, 0.002, 0.04);
-    let merged = share(0.3, 0.05, 0.6);
+    let merged = share(0.3, 0.02, 0.3);
     let split = share(0.4, 0.0005, 0.008);
     let mut drift_px = [0.0; 2];
     if chance.happens(0.5) {
@@ -195,13 +209,20 @@ fn draw_faults(frames: usize, chance: &mut Chance) -> Faults {
     }
     let jump = (frames > 4 && chance.happens(0.15)).then(|| {
         let size = chance.log_uniform(8.0, 60.0);
-        (2 + chance.below(frames - 3), chance.direction().map(|component| component * size))
+        (
+            2 + chance.below(frames - 3),
+            chance.direction().map(|component| component * size),
+        )
     });
     Faults {
         missed,
         missed_again: chance.uniform(0.05, 0.5),
         false_objects,
-        false_frames: if chance.happens(0.5) { 1.0 } else { chance.uniform(1.0, 8.0) },
+        false_frames: if chance.happens(0.5) {
+            1.0
+        } else {
+            chance.uniform(1.0, 8.0)
+        },
         merged,
         split,
         jitter_px: chance.uniform(0.1, 2.0),
@@ -223,7 +244,13 @@ mod tests {
 
     #[test]
     fn a_design_depends_on_its_number_alone() {
-        assert_eq!(Design::draw(Family::Calibration, 1, 7), Design::draw(Family::Calibration, 1, 7));
-        assert_ne!(Design::draw(Family::Calibration, 1, 7).speed, Design::draw(Family::Calibration, 2, 7).speed);
+        assert_eq!(
+            Design::draw(Family::Calibration, 1, 7),
+            Design::draw(Family::Calibration, 1, 7)
+        );
+        assert_ne!(
+            Design::draw(Family::Calibration, 1, 7).speed,
+            Design::draw(Family::Calibration, 2, 7).speed
+        );
     }
 }

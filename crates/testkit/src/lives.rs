@@ -105,7 +105,15 @@ impl Lives {
         // Fields are 4 : 3.
         let field = [(area * 4.0 / 3.0).sqrt(), (area * 3.0 / 4.0).sqrt()];
         let motion = Motion::new(design.law, design.speed, design.persistence_min, chance);
-        let mut dish = Dish { design, nuclei, motion, field, cells: Vec::new(), next: 0, mother: BTreeMap::new() };
+        let mut dish = Dish {
+            design,
+            nuclei,
+            motion,
+            field,
+            cells: Vec::new(),
+            next: 0,
+            mother: BTreeMap::new(),
+        };
         dish.fill(spacing_um, chance);
         let steps = (design.interval_min / STEP_MIN).ceil().max(1.0);
         let dt = design.interval_min / steps;
@@ -115,13 +123,24 @@ impl Lives {
         let mut frames = Vec::with_capacity(design.frames);
         for frame in 0..design.frames {
             let now = frame as f64 * design.interval_min;
-            frames.push(dish.cells.iter().map(|cell| cell.look(now, um_per_px, chance)).collect());
+            frames.push(
+                dish.cells
+                    .iter()
+                    .map(|cell| cell.look(now, um_per_px, chance))
+                    .collect(),
+            );
             for step in 0..steps as usize {
                 dish.step(now + step as f64 * dt, dt, chance);
             }
         }
         let field_px = field.map(|side| side / um_per_px);
-        Self { field_px, um_per_px, radius_px, frames, mother: dish.mother }
+        Self {
+            field_px,
+            um_per_px,
+            radius_px,
+            frames,
+            mother: dish.mother,
+        }
     }
 }
 
@@ -156,8 +175,13 @@ impl Dish<'_> {
     /// A cell born at time 0; the caller moves its times.
     fn cell(&mut self, at: [f64; 2], interphase: Nucleus, chance: &mut Chance) -> Cell {
         self.next += 1;
-        let cycle = (self.design.cycle_h * 60.0 * (1.0 + CYCLE_CV * chance.normal())).max(0.4 * self.design.cycle_h * 60.0);
-        let dies = if self.design.deaths > 0.0 { chance.exponential(60.0 / self.design.deaths) } else { f64::INFINITY };
+        let cycle = (self.design.cycle_h * 60.0 * (1.0 + CYCLE_CV * chance.normal()))
+            .max(0.4 * self.design.cycle_h * 60.0);
+        let dies = if self.design.deaths > 0.0 {
+            chance.exponential(60.0 / self.design.deaths)
+        } else {
+            f64::INFINITY
+        };
         let radius_um = (interphase.area / std::f64::consts::PI).sqrt() * self.nuclei.um_per_px();
         Cell {
             number: self.next,
@@ -187,8 +211,12 @@ impl Dish<'_> {
         for cell in &mut cells {
             if let Some((centre, axis, most)) = cell.parting {
                 let age = after - cell.born;
-                let apart = FIRST_SEPARATION_UM + (most - FIRST_SEPARATION_UM) * (1.0 - (-age / PARTING_MIN).exp());
-                cell.at = [centre[0] + axis[0] * apart / 2.0, centre[1] + axis[1] * apart / 2.0];
+                let apart =
+                    FIRST_SEPARATION_UM + (most - FIRST_SEPARATION_UM) * (1.0 - (-age / PARTING_MIN).exp());
+                cell.at = [
+                    centre[0] + axis[0] * apart / 2.0,
+                    centre[1] + axis[1] * apart / 2.0,
+                ];
                 if age >= PARTED_MIN {
                     cell.parting = None;
                 }
@@ -320,9 +348,14 @@ impl Cell {
             }
             _ => mean *= self.mean_factor,
         }
-        let outline = if like.area_noise.is_nan() { 0.05 } else { like.area_noise };
+        let outline = if like.area_noise.is_nan() {
+            0.05
+        } else {
+            like.area_noise
+        };
         let (area_noise, mean_noise) = (chance.factor(outline), chance.factor(MEAN_NOISE));
-        let shape = |value: f64, sd: f64, chance: &mut Chance| (value + sd * chance.normal()).clamp(0.01, 0.999);
+        let shape =
+            |value: f64, sd: f64, chance: &mut Chance| (value + sd * chance.normal()).clamp(0.01, 0.999);
         Seen {
             cell: self.number,
             x: self.at[0] / um_per_px,

@@ -78,10 +78,25 @@ impl Motion {
             // Eight waves of equal power, each with a mean square of half its squared amplitude.
             let amplitude = speed * (SHARED * 2.0 / 8.0).sqrt();
             let per_min = std::f64::consts::TAU / (persistence * chance.uniform(4.0, 12.0));
-            Wave { number, amplitude, phase: chance.uniform(0.0, std::f64::consts::TAU), per_min }
+            Wave {
+                number,
+                amplitude,
+                phase: chance.uniform(0.0, std::f64::consts::TAU),
+                per_min,
+            }
         });
-        let waves = if law == Law::Collective { waves.collect() } else { Vec::new() };
-        Self { law, speed, persistence, exponent: chance.uniform(2.2, 3.0), waves }
+        let waves = if law == Law::Collective {
+            waves.collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            law,
+            speed,
+            persistence,
+            exponent: chance.uniform(2.2, 3.0),
+            waves,
+        }
     }
 
     /// The state of a cell that enters the movie.
@@ -130,7 +145,12 @@ impl Motion {
                 }
             }
             Law::Collective => {
-                self.relax(stride, dt, (1.0 - SHARED).sqrt(), [chance.normal(), chance.normal()]);
+                self.relax(
+                    stride,
+                    dt,
+                    (1.0 - SHARED).sqrt(),
+                    [chance.normal(), chance.normal()],
+                );
                 let flow = self.flow(at, t);
                 return [stride.velocity[0] + flow[0], stride.velocity[1] + flow[1]];
             }
@@ -197,13 +217,22 @@ mod tests {
                 }
             }
         }
-        ((squares / n).sqrt(), (fourth / (2.0 * n)) / (squares / (2.0 * n)).powi(2))
+        (
+            (squares / n).sqrt(),
+            (fourth / (2.0 * n)) / (squares / (2.0 * n)).powi(2),
+        )
     }
 
     #[test]
     fn speeds_are_the_ones_asked_for_and_tails_differ_by_law() {
         // Factors between cells: root mean square exp(0.35²) = 1.13 times the movie's speed.
-        for law in [Law::PersistentWalk, Law::Superstatistical, Law::RunAndTumble, Law::ExponentialTails, Law::Collective] {
+        for law in [
+            Law::PersistentWalk,
+            Law::Superstatistical,
+            Law::RunAndTumble,
+            Law::ExponentialTails,
+            Law::Collective,
+        ] {
             let (speed, _) = walk(law);
             assert!((0.34..0.56).contains(&speed), "{law:?} {speed}");
         }

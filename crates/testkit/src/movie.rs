@@ -55,7 +55,13 @@ impl Movie {
         let lives = Lives::of(&design, &nuclei, &mut stream("lives"));
         let (truth, track_of) = visible_tracks(&lives, &design);
         let detections = observe(&lives, &design.faults, &track_of, &mut stream("faults"));
-        Self { field_px: lives.field_px, um_per_px: lives.um_per_px, truth, detections, design }
+        Self {
+            field_px: lives.field_px,
+            um_per_px: lives.um_per_px,
+            truth,
+            detections,
+            design,
+        }
     }
 
     /// Writes `movie.json` (the design and the scale), `truth.csv` (track_id, frame, x, y, parent_id) and `detections.csv` (frame, x, y, area, mean,
@@ -67,10 +73,16 @@ impl Movie {
         let mut about = serde_json::to_value(&self.design)?;
         about["field_px"] = serde_json::json!(self.field_px);
         about["um_per_px"] = serde_json::json!(self.um_per_px);
-        fs::write(folder.join("movie.json"), serde_json::to_string_pretty(&about)? + "\n")?;
+        fs::write(
+            folder.join("movie.json"),
+            serde_json::to_string_pretty(&about)? + "\n",
+        )?;
         let mut truth = String::from("track_id,frame,x,y,parent_id\n");
         for point in &self.truth {
-            truth += &format!("{},{},{:.3},{:.3},{}\n", point.track, point.frame, point.x, point.y, point.parent);
+            truth += &format!(
+                "{},{},{:.3},{:.3},{}\n",
+                point.track, point.frame, point.x, point.y, point.parent
+            );
         }
         fs::write(folder.join("truth.csv"), truth)?;
         let mut found = String::from(
@@ -78,7 +90,10 @@ impl Movie {
         );
         for detection in &self.detections {
             found += &format!("{},{:.3},{:.3},", detection.frame, detection.x, detection.y);
-            found += &format!("{:.1},{:.2},{:.4},{:.4}", detection.area, detection.mean, detection.eccentricity, detection.solidity);
+            found += &format!(
+                "{:.1},{:.2},{:.4},{:.4}",
+                detection.area, detection.mean, detection.eccentricity, detection.solidity
+            );
             for p in detection.probability {
                 found += &format!(",{p:.5}");
             }
@@ -102,16 +117,26 @@ fn visible_tracks(lives: &Lives, design: &Design) -> (Vec<TruthPoint>, BTreeMap<
             .collect();
         in_field.sort_by_key(|&(cell, ..)| cell);
         for (cell, x, y) in in_field {
-            let before = frame.checked_sub(1).and_then(|before| track_of.get(&(cell, before)));
+            let before = frame
+                .checked_sub(1)
+                .and_then(|before| track_of.get(&(cell, before)));
             let track = before.copied().unwrap_or_else(|| {
                 next += 1;
                 next
             });
             let born_now = frame > 0 && !lives.frames[frame - 1].iter().any(|nucleus| nucleus.cell == cell);
             let mother = lives.mother.get(&cell).filter(|_| born_now);
-            let parent = mother.and_then(|&mother| track_of.get(&(mother, frame - 1))).copied();
+            let parent = mother
+                .and_then(|&mother| track_of.get(&(mother, frame - 1)))
+                .copied();
             track_of.insert((cell, frame), track);
-            points.push(TruthPoint { track, frame, x, y, parent: parent.unwrap_or(0) });
+            points.push(TruthPoint {
+                track,
+                frame,
+                x,
+                y,
+                parent: parent.unwrap_or(0),
+            });
         }
     }
     points.sort_by_key(|point| (point.track, point.frame));

@@ -102,7 +102,14 @@ impl Row {
             eccentricity: self.eccentricity,
             solidity: self.solidity,
             area_noise: given(self.area_noise),
-            probability: [self.p_interphase, self.p_prophase, self.p_metaphase, self.p_anaphase, self.p_apoptosis].map(given),
+            probability: [
+                self.p_interphase,
+                self.p_prophase,
+                self.p_metaphase,
+                self.p_anaphase,
+                self.p_apoptosis,
+            ]
+            .map(given),
         }
     }
 }
@@ -155,7 +162,12 @@ impl Nuclei {
         for nucleus in by_phase[1..].iter_mut().flatten() {
             nucleus.area *= median_area / of_hela;
         }
-        Self { by_phase, median_area, median_mean, scale: (INTERPHASE_AREA_UM2 / median_area).sqrt() }
+        Self {
+            by_phase,
+            median_area,
+            median_mean,
+            scale: (INTERPHASE_AREA_UM2 / median_area).sqrt(),
+        }
     }
 
     /// A nucleus of that phase, drawn evenly.
@@ -199,13 +211,23 @@ mod tests {
         for fold in 0..5 {
             for group in [Group::MitoCheck(fold), Group::DataScienceBowl(fold)] {
                 let nuclei = Nuclei::of(group, &mut Chance::new(1, "nuclei"));
-                for phase in [Phase::Interphase, Phase::Prophase, Phase::Metaphase, Phase::Anaphase, Phase::Apoptosis] {
+                for phase in [
+                    Phase::Interphase,
+                    Phase::Prophase,
+                    Phase::Metaphase,
+                    Phase::Anaphase,
+                    Phase::Apoptosis,
+                ] {
                     assert!(nuclei.all(phase).len() >= 5, "{} {phase:?}", group.name());
                 }
                 let area = |phase| median(nuclei.all(phase), |nucleus| nucleus.area);
                 assert!(area(Phase::Metaphase) < 0.7 * area(Phase::Interphase));
                 assert!(area(Phase::Anaphase) < area(Phase::Metaphase));
-                let probabilities = nuclei.by_phase.iter().flatten().map(|nucleus| nucleus.probability.iter().sum::<f64>());
+                let probabilities = nuclei
+                    .by_phase
+                    .iter()
+                    .flatten()
+                    .map(|nucleus| nucleus.probability.iter().sum::<f64>());
                 assert!(probabilities.into_iter().all(|sum| (sum - 1.0).abs() < 0.01));
             }
         }

@@ -58,8 +58,10 @@ pub(crate) fn observe(
     let mut detections = Vec::new();
     for (frame, seen) in lives.frames.iter().enumerate() {
         let shift = stage(faults, frame);
-        let visible: Vec<&Seen> =
-            seen.iter().filter(|nucleus| track_of.contains_key(&(nucleus.cell, frame))).collect();
+        let visible: Vec<&Seen> = seen
+            .iter()
+            .filter(|nucleus| track_of.contains_key(&(nucleus.cell, frame)))
+            .collect();
         let mut missed_now = BTreeSet::new();
         let mut of_frame: Vec<Detection> = Vec::new();
         for nucleus in &visible {
@@ -75,7 +77,8 @@ pub(crate) fn observe(
                 })
                 .fold(f64::INFINITY, f64::min);
             // A nucleus on the border shows between half and all of itself.
-            let shown = 0.5 + 0.5 * (near_edge / (nucleus.area / std::f64::consts::PI).sqrt()).clamp(0.0, 1.0);
+            let shown =
+                0.5 + 0.5 * (near_edge / (nucleus.area / std::f64::consts::PI).sqrt()).clamp(0.0, 1.0);
             of_frame.push(Detection {
                 frame,
                 x: nucleus.x - shift[0] + faults.jitter_px * chance.normal(),
@@ -97,7 +100,9 @@ pub(crate) fn observe(
         let wanted = faults.false_objects * visible.len() as f64 / faults.false_frames;
         for _ in 0..chance.poisson(wanted) {
             let at = [0, 1].map(|axis| chance.uniform(0.0, lives.field_px[axis]) + shift[axis]);
-            let Some(like) = visible.get(chance.below(visible.len().max(1))) else { continue };
+            let Some(like) = visible.get(chance.below(visible.len().max(1))) else {
+                continue;
+            };
             let area = (like.area * chance.uniform(FALSE_AREA[0], FALSE_AREA[1])).max(12.0);
             let looks = Detection {
                 frame,
@@ -114,10 +119,18 @@ pub(crate) fn observe(
             debris.push((at, looks));
         }
         for (at, looks) in &debris {
-            let jitter = [faults.jitter_px * chance.normal(), faults.jitter_px * chance.normal()];
+            let jitter = [
+                faults.jitter_px * chance.normal(),
+                faults.jitter_px * chance.normal(),
+            ];
             let [x, y] = [0, 1].map(|axis| at[axis] - shift[axis] + jitter[axis]);
             if (0.0..lives.field_px[0]).contains(&x) && (0.0..lives.field_px[1]).contains(&y) {
-                of_frame.push(Detection { frame, x, y, ..looks.clone() });
+                of_frame.push(Detection {
+                    frame,
+                    x,
+                    y,
+                    ..looks.clone()
+                });
             }
         }
         for detection in &mut of_frame {
@@ -152,7 +165,11 @@ fn merge(detections: &mut Vec<Detection>, p: f64, chance: &mut Chance) {
             if distance > TOUCHING * (radius(one) + radius(two)) || !chance.happens(p) {
                 continue;
             }
-            let (large, small) = if one.area >= two.area { (one, two) } else { (two, one) };
+            let (large, small) = if one.area >= two.area {
+                (one, two)
+            } else {
+                (two, one)
+            };
             let area = one.area + two.area;
             let share = |of: fn(&Detection) -> f64| (of(one) * one.area + of(two) * two.area) / area;
             let joined = Detection {
