@@ -228,14 +228,14 @@ impl Dish<'_> {
                 Phase::Apoptosis => DYING,
                 _ => ROUNDED,
             };
-            for axis in 0..2 {
-                cell.at[axis] += velocity[axis] * share * dt;
+            for ((at, velocity), side) in cell.at.iter_mut().zip(velocity).zip(self.field) {
+                *at += velocity * share * dt;
                 // The walls of the dish throw back.
-                let (low, high) = (-MARGIN_UM, self.field[axis] + MARGIN_UM);
-                if cell.at[axis] < low {
-                    cell.at[axis] = (2.0 * low - cell.at[axis]).min(high);
-                } else if cell.at[axis] > high {
-                    cell.at[axis] = (2.0 * high - cell.at[axis]).max(low);
+                let (low, high) = (-MARGIN_UM, side + MARGIN_UM);
+                if *at < low {
+                    *at = (2.0 * low - *at).min(high);
+                } else if *at > high {
+                    *at = (2.0 * high - *at).max(low);
                 }
             }
             if after >= cell.divides && cell.dies > after {
