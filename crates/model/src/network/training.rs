@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{D, Device, Result, Tensor, Var};
-use kernels::{BatchMoments, Philox, batch_norm, conv2d, upsample_nearest2};
+use kernels::{BatchMoments, LayerOptions, Philox, conv2d_linear, convolution_layer, upsample_nearest2};
 
 use super::{ConvolutionLayer, Pass};
 use crate::weights::{Array, Weights};
@@ -154,8 +154,13 @@ impl Pass for TrainingPass<'_> {
         let beta = self
             .parameters
             .variable(format!("{name}.beta"), &[channels], Initial::Constant(0.0))?;
-        let out = conv2d(x, &weights, stride, kernel / 2)?;
-        let (out, moments) = batch_norm(&out, &gamma, &beta, EPSILON, relu)?;
+        let options = LayerOptions {
+            stride,
+            padding: kernel / 2,
+            epsilon: EPSILON,
+            relu,
+        };
+        let (out, moments) = convolution_layer(x, &weights, &gamma, &beta, options)?;
         self.parameters.update_running(name, &moments);
         Ok(out)
     }
@@ -168,13 +173,13 @@ impl Pass for TrainingPass<'_> {
         let bias = self
             .parameters
             .variable(format!("{name}.bias"), &[channels], Initial::Constant(0.0))?;
-        let out = match x.dims() {
+        match x.dims() {
             &[rows, features] => {
-                conv2d(&x.reshape((rows, 1, 1, features))?, &weights, 1, 0)?.reshape((rows, channels))?
+                let x = x.reshape((rows, 1, 1, features))?;
+                conv2d_linear(&x, &weights, &bias, (1, 0))?.reshape((rows, channels))
             }
-            _ => conv2d(x, &weights, 1, 0)?,
-        };
-        out.broadcast_add(&bias)
+            _ => conv2d_linear(x, &weights, &bias, (1, 0)),
+        }
     }
 
     fn channel_dropout(&mut self, layer: u32, x: &Tensor, rate: f32) -> Result<Tensor> {

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use crate::convolution_op::{contiguous, with_values};
+use super::tensors::{contiguous, with_values};
 
 struct UpsampleNearest2;
 
