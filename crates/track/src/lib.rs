@@ -20,7 +20,7 @@
 //! every frame from its first to its last; filled ones are marked. A mother's track ends before her daughters' begin.
 //!
 //! # Not here
-//! Pixels, files, tables.
+//! Pixels, files, tables. How good a tracking is against a truth is in [`score`].
 #![forbid(unsafe_code)]
 
 mod appearance;
@@ -41,6 +41,7 @@ mod model;
 mod motion;
 mod options;
 mod scene;
+pub mod score;
 mod tracker;
 mod tracks;
 
