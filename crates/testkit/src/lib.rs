@@ -7,6 +7,7 @@ pub mod chance;
 pub mod crops;
 pub mod design;
 pub mod film;
+pub mod judge;
 pub mod lives;
 pub mod motion;
 pub mod movie;

@@ -26,6 +26,7 @@
 mod appearance;
 mod calibration;
 mod candidates;
+mod counts;
 mod decode;
 mod detections;
 mod divisions;
@@ -45,6 +46,7 @@ pub mod score;
 mod tracker;
 mod tracks;
 
+pub use counts::{CountInterval, count_interval};
 pub use detections::{Detections, Frame};
 pub use error::TrackError;
 pub use fitted::FittedModel;
