@@ -318,11 +318,6 @@ impl Evidence {
     pub fn step_quantile(&self, q: f64) -> Option<f64> {
         self.steps[UNKNOWN][0].quantile(q)
     }
-
-    /// Expected number of real objects, false objects and divisions.
-    pub fn totals(&self) -> (f64, f64, f64) {
-        (self.real, self.false_objects, self.divisions)
-    }
 }
 
 impl Chains {

@@ -2,7 +2,7 @@
 
 use crate::appearance::Appearance;
 use crate::divisions::DivisionLaw;
-use crate::motion::{Motion, UNKNOWN};
+use crate::motion::Motion;
 use crate::scene::Scene;
 
 /// A rate with a part that holds everywhere and a part near the edge of the field: `inner + edge · exp(-d / reach)`.
@@ -103,15 +103,5 @@ impl Model {
         (1.0 - self.leave.at(scene.border[object]) - self.divide)
             .max(0.05)
             .ln()
-    }
-
-    /// Log weight of the best-known part of a link: all but the step before. Used to choose candidates.
-    pub fn log_link(&self, scene: &Scene, from: usize, to: usize, gap: usize, looks: f64) -> f64 {
-        let step = scene.step(from, to);
-        self.motion.log_density(UNKNOWN, [0.0; 2], gap, step)
-            + scene.area_per_object.ln()
-            + self.log_seen_after(gap)
-            + self.log_stay(scene, from)
-            + looks
     }
 }
