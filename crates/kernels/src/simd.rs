@@ -18,9 +18,6 @@ impl Isa {
     pub fn detect() -> Self {
         static FOUND: OnceLock<Isa> = OnceLock::new();
         *FOUND.get_or_init(|| {
-            if let Ok(v) = std::env::var("K2_ISA") {
-                return if v == "avx2" { Self::Avx2 } else { Self::Portable };
-            }
             #[cfg(target_arch = "x86_64")]
             {
                 if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma") {
