@@ -10,14 +10,18 @@
 
 mod convolution;
 mod graph;
+mod peak;
 mod philox;
+mod plan;
 mod simd;
 mod training;
 
 pub use convolution::{Activation, ConvolutionShape};
 pub use graph::{ConvolutionNode, Graph, MapShape, NodeId, Operation};
+pub use peak::fused_multiply_add_peak;
 pub use philox::Philox;
-pub use simd::Isa;
+pub use plan::{Plan, RealOperations, Workspace};
+pub use simd::{Isa, IsaError};
 pub use training::{
     AdamwStep, BatchMoments, LayerOptions, SegmentationTargets, TrainingMemory, adamw_step, batch_norm,
     channel_dropout, concatenate, conv2d, conv2d_bias, conv2d_linear, convolution_layer, global_mean,

@@ -137,8 +137,7 @@ impl CustomOp1 for Upsample2 {
         let out = if self.0 == Method::Nearest {
             repeat(x, width * channels, channels)?
         } else {
-            let taps =
-                |size: usize| -> Vec<Taps> { (0..2 * size).map(|at| between(at, size)).collect() };
+            let taps = |size: usize| -> Vec<Taps> { (0..2 * size).map(|at| between(at, size)).collect() };
             resample(x, channels, &taps(height), &taps(width), width, height)
         };
         Ok((CpuStorage::F32(out), shape))

@@ -14,6 +14,7 @@ pub struct InferenceBench {
     images: Tensor,
     draws: usize,
     seed: u64,
+    multiply_adds: u64,
 }
 
 impl InferenceBench {
@@ -27,13 +28,24 @@ impl InferenceBench {
             .iter()
             .map(|weights| InferencePass::new(weights, &Device::Cpu))
             .collect();
+        let mut multiply_adds = 0;
+        for weights in members {
+            let graph = definition.graph(weights)?.graph;
+            multiply_adds += graph.multiply_adds(size, size) * (batch * draws.max(1)) as u64;
+        }
         Ok(Self {
             passes: passes?,
             images: images(definition.input_channels(), size, batch)?,
             definition: definition.clone(),
             draws,
             seed,
+            multiply_adds,
         })
+    }
+
+    /// Multiply-adds of a call as plainly computed, every draw from the image on: what a speed is stated against.
+    pub fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
     }
 
     /// One call: all members, all draws, all images. Returns a value of the result, so that nothing is left out.

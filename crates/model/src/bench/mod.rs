@@ -1,5 +1,7 @@
 //! Networks set up to be timed: fixed weights, fixed images, one call a run.
 
+#[cfg(test)]
+mod agreement;
 mod inference;
 mod training;
 
@@ -12,8 +14,8 @@ pub use training::TrainingBench;
 use crate::bundle::Bundle;
 use crate::error::ModelError;
 use crate::network::{
-    ClassificationNetwork, Network, Parameters, Pass, ReferenceResnet, ReferenceUnet, SegmentationNetwork,
-    TrainingPass,
+    ClassificationNetwork, GraphPass, Network, Parameters, Pass, Recorded, ReferenceResnet, ReferenceUnet,
+    SegmentationNetwork, TrainingPass,
 };
 use crate::weights::Weights;
 
@@ -59,6 +61,15 @@ impl Definition {
             Self::Segmentation(_) => SegmentationNetwork::MULTIPLE,
             Self::Resnet(_) | Self::Classification(_) => 1,
         }
+    }
+
+    /// A member as a graph with the logits as its one result.
+    ///
+    /// Errors: weights that do not fit the network.
+    fn graph(&self, weights: &Weights) -> CandleResult<Recorded> {
+        let (mut pass, image) = GraphPass::new(weights, self.input_channels())?;
+        let logits = self.logits(&mut pass, &image)?;
+        Ok(pass.finish(&[logits]))
     }
 
     fn logits<P: Pass>(&self, pass: &mut P, x: &P::Map) -> CandleResult<P::Map> {

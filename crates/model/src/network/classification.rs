@@ -3,7 +3,8 @@
 use candle_core::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{ConvolutionLayer, Pass};
+use super::{ConvolutionLayer, GraphPass, Pass, Recorded};
+use crate::weights::Weights;
 
 /// Sizes of the classification network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,5 +62,15 @@ impl ClassificationNetwork {
     pub(crate) fn head<P: Pass>(&self, pass: &mut P, pooled: &P::Map) -> Result<P::Map> {
         let kept = pass.channel_dropout(0, pooled, self.dropout)?;
         pass.linear("classes", &kept, self.classes)
+    }
+
+    /// A member as a graph with two results: pooled channels, which no dropout reaches, and logits.
+    ///
+    /// Errors: weights that do not fit the network.
+    pub(crate) fn pooled_and_logits(&self, weights: &Weights) -> Result<Recorded> {
+        let (mut pass, image) = GraphPass::new(weights, 1)?;
+        let pooled = self.trunk(&mut pass, &image)?;
+        let logits = self.head(&mut pass, &pooled)?;
+        Ok(pass.finish(&[pooled, logits]))
     }
 }

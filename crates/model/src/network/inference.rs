@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use candle_core::{D, Device, Result, Tensor};
 use kernels::{Activation, Philox, conv2d_bias, upsample_nearest2};
 
-use super::training::{EPSILON, max_pool2};
+use super::folded::FoldedLayers;
+use super::training::max_pool2;
 use super::{ConvolutionLayer, Pass};
 use crate::weights::Weights;
 
@@ -36,7 +37,7 @@ impl Draw {
     }
 }
 
-/// One member, ready to run.
+/// One member, ready to run by candle's operations.
 pub(crate) struct InferencePass {
     layers: BTreeMap<String, (Tensor, Tensor)>,
     /// No draw: dropout is off.
@@ -44,49 +45,13 @@ pub(crate) struct InferencePass {
 }
 
 impl InferencePass {
-    /// Folds normalisation into the weights, in f64.
+    /// Folds normalisation into the weights and copies them to the device.
     pub(crate) fn new(weights: &Weights, device: &Device) -> Result<Self> {
         let mut layers = BTreeMap::new();
-        for (name, array) in weights.iter() {
-            let Some(layer) = name.strip_suffix(".weight") else {
-                continue;
-            };
-            let channels = array.shape.last().copied().unwrap_or(0);
-            let get = |suffix: &str| {
-                weights
-                    .get(&format!("{layer}.{suffix}"))
-                    .map(|array| array.values.as_slice())
-            };
-            let (folded, bias) = match (get("gamma"), get("beta"), get("mean"), get("variance")) {
-                (Some(gamma), Some(beta), Some(mean), Some(variance)) => {
-                    let scale: Vec<f64> = gamma
-                        .iter()
-                        .zip(variance)
-                        .map(|(g, v)| f64::from(*g) / (f64::from(*v) + f64::from(EPSILON)).sqrt())
-                        .collect();
-                    let bias = beta
-                        .iter()
-                        .zip(mean)
-                        .zip(&scale)
-                        .map(|((b, m), s)| (f64::from(*b) - f64::from(*m) * s) as f32)
-                        .collect();
-                    let folded = array
-                        .values
-                        .chunks_exact(channels)
-                        .flat_map(|row| row.iter().zip(&scale).map(|(w, s)| (f64::from(*w) * s) as f32))
-                        .collect();
-                    (folded, bias)
-                }
-                _ => (
-                    array.values.clone(),
-                    get("bias").map_or_else(|| vec![0.0; channels], <[f32]>::to_vec),
-                ),
-            };
-            let weight = Tensor::from_vec(folded, &array.shape[..], device)?;
-            layers.insert(
-                layer.to_owned(),
-                (weight, Tensor::from_vec(bias, channels, device)?),
-            );
+        for (name, layer) in FoldedLayers::new(weights)?.iter() {
+            let weights = Tensor::from_slice(&layer.weights, &layer.shape[..], device)?;
+            let bias = Tensor::from_slice(&layer.bias, layer.bias.len(), device)?;
+            layers.insert(name.to_owned(), (weights, bias));
         }
         Ok(Self { layers, draw: None })
     }

@@ -1,7 +1,9 @@
 //! The one definition of each architecture, as a walk over a [`Pass`].
 
 mod classification;
+mod folded;
 mod inference;
+mod plan;
 mod reference;
 mod segmentation;
 mod training;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use classification::ClassificationNetwork;
 pub(crate) use inference::{Draw, InferencePass};
+pub(crate) use plan::{GraphPass, Recorded};
 pub(crate) use reference::{ReferenceResnet, ReferenceUnet};
 pub use segmentation::SegmentationNetwork;
 pub(crate) use training::{Parameters, TrainingPass};

@@ -2,12 +2,17 @@
 //! resolution whose sixteen channels are the four maps of 2 × 2 pixels.
 
 use candle_core::Result;
+use kernels::Operation;
 use serde::{Deserialize, Serialize};
 
-use super::{ConvolutionLayer, Pass};
+use super::{ConvolutionLayer, GraphPass, Pass, Recorded};
+use crate::weights::Weights;
 
 /// Maps at full resolution: foreground, touching borders, ring, distance.
 pub(crate) const MAPS: usize = 4;
+/// Which of them are used.
+const FOREGROUND: usize = 0;
+const TOUCH: usize = 1;
 
 /// Sizes of the segmentation network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +85,12 @@ impl SegmentationNetwork {
 
     /// From the dropout to the logits: (batch, rows / 2, columns / 2, 16), channel 4 × (2 × sub-row + sub-column) + map.
     pub(crate) fn head<P: Pass>(&self, pass: &mut P, trunk: &SegmentationTrunk<P::Map>) -> Result<P::Map> {
+        let features = self.features(pass, trunk)?;
+        pass.linear("head", &features, Self::LOGITS)
+    }
+
+    /// From the dropout to the input of the last layer.
+    fn features<P: Pass>(&self, pass: &mut P, trunk: &SegmentationTrunk<P::Map>) -> Result<P::Map> {
         let map = pass.channel_dropout(0, &trunk.coarse, self.dropout)?;
         let map = pass.upsample2(&map)?;
         let map = pass.add(&map, &trunk.skip)?;
@@ -89,7 +100,25 @@ impl SegmentationNetwork {
             stride: 1,
             relu: true,
         };
-        let map = pass.convolution("decoder0.conv", &map, layer)?;
-        pass.linear("head", &map, Self::LOGITS)
+        pass.convolution("decoder0.conv", &map, layer)
+    }
+
+    /// A member as a graph from an image to the probabilities of foreground and touching borders, one result of two
+    /// channels at full resolution.
+    ///
+    /// Errors: weights that do not fit the network.
+    pub(crate) fn probabilities(&self, weights: &Weights) -> Result<Recorded> {
+        let (mut pass, image) = GraphPass::new(weights, 1)?;
+        let trunk = self.trunk(&mut pass, &image)?;
+        let features = self.features(&mut pass, &trunk)?;
+        // Of the head only the maps in use, in the order of a pixel shuffle: map, sub-row, sub-column.
+        let channels: Vec<usize> = [FOREGROUND, TOUCH]
+            .into_iter()
+            .flat_map(|map| (0..4).map(move |sub| MAPS * sub + map))
+            .collect();
+        let logits = pass.linear_channels("head", features, &channels, Self::LOGITS)?;
+        let maps = pass.push(Operation::PixelShuffle2(logits));
+        let probabilities = pass.push(Operation::Sigmoid(maps));
+        Ok(pass.finish(&[probabilities]))
     }
 }

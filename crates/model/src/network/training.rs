@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use candle_core::{D, Device, Result, Tensor, Var};
+pub(crate) use kernels::max_pool2;
 use kernels::{
     BatchMoments, LayerOptions, Philox, TrainingMemory, channel_dropout, concatenate, conv2d_linear,
     convolution_layer, global_mean, relu, upsample_nearest2,
 };
-pub(crate) use kernels::max_pool2;
 
 use super::{ConvolutionLayer, Pass};
 use crate::weights::{Array, Weights};
