@@ -23,7 +23,7 @@ pub use philox::Philox;
 pub use plan::{Plan, RealOperations, Workspace};
 pub use simd::{Isa, IsaError};
 pub use training::{
-    BatchMoments, LayerOptions, SegmentationTargets, batch_norm, conv2d, conv2d_bias, conv2d_linear,
-    convolution_layer, release_training_memory, segmentation_loss, segmentation_loss_reference,
-    upsample_nearest2,
+    AdamwStep, BatchMoments, LayerOptions, SegmentationTargets, TrainingMemory, adamw_step, batch_norm,
+    channel_dropout, concatenate, conv2d, conv2d_bias, conv2d_linear, convolution_layer, global_mean,
+    max_pool2, relu, segmentation_loss, segmentation_loss_reference, upsample_bilinear2, upsample_nearest2,
 };

@@ -101,13 +101,13 @@ pub(crate) fn launch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => {
-            assert!(is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma"));
+            assert!(isa.available());
             // SAFETY: AVX-512 was just seen.
             unsafe { x86::on_avx512(kernel) }
         }
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => {
-            assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"));
+            assert!(isa.available());
             // SAFETY: AVX2 and FMA were just seen.
             unsafe { x86::on_avx2(kernel) }
         }
