@@ -6,7 +6,7 @@
 //!
 //! Invariants: all maps are NHWC (batch, row, column, channel), contiguous `f32`; weights are
 //! (kernel row, kernel column, channel in, channel out). The result of a call does not depend on the
-//! number of threads. `unsafe` lives in this room alone, in `simd.rs`, `convolution.rs`, `normalization.rs` and `peak.rs`.
+//! number of threads. `unsafe` lives in this room alone, in `simd.rs`, `convolution.rs`, `normalization.rs`, `peak.rs` and `plan`.
 
 mod batch_norm_op;
 mod convolution;
@@ -16,6 +16,7 @@ mod loss_op;
 mod normalization;
 mod peak;
 mod philox;
+mod plan;
 mod simd;
 mod upsample_op;
 
@@ -26,5 +27,6 @@ pub use graph::{ConvolutionNode, Graph, MapShape, NodeId, Operation};
 pub use loss_op::{SegmentationTargets, segmentation_loss, segmentation_loss_reference};
 pub use peak::fused_multiply_add_peak;
 pub use philox::Philox;
-pub use simd::Isa;
+pub use plan::{Plan, RealOperations, Workspace};
+pub use simd::{Isa, IsaError};
 pub use upsample_op::upsample_nearest2;
