@@ -6,7 +6,7 @@
 //!
 //! Invariants: all maps are NHWC (batch, row, column, channel), contiguous `f32`; weights are
 //! (kernel row, kernel column, channel in, channel out). The result of a call does not depend on the
-//! number of threads. `unsafe` lives in this room alone, in `simd.rs`, `convolution.rs` and `normalization.rs`.
+//! number of threads. `unsafe` lives in this room alone, in `simd.rs`, `convolution.rs`, `normalization.rs` and `plan`.
 
 mod batch_norm_op;
 mod convolution;
@@ -15,6 +15,7 @@ mod graph;
 mod loss_op;
 mod normalization;
 mod philox;
+mod plan;
 mod simd;
 mod upsample_op;
 
@@ -24,5 +25,6 @@ pub use convolution_op::{conv2d, conv2d_bias};
 pub use graph::{ConvolutionNode, Graph, MapShape, NodeId, Operation};
 pub use loss_op::{SegmentationTargets, segmentation_loss, segmentation_loss_reference};
 pub use philox::Philox;
-pub use simd::Isa;
+pub use plan::{Plan, RealOperations, Workspace};
+pub use simd::{Isa, IsaError};
 pub use upsample_op::upsample_nearest2;

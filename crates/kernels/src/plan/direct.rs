@@ -1,0 +1,143 @@
+//! Direct convolution: pixels gathered tap by tap into rows, then the same product as everywhere.
+//!
+//! Output pixels of all images are one list, so small maps and ragged edges leave no row of registers empty.
+
+use super::multiply::{Multiply, Product, cut};
+use super::packing::DirectWeights;
+use super::vector::{BLOCK, Kernel, Simd};
+use super::winograd_output::{Target, Tile};
+use super::workspace::Place;
+use crate::simd::Isa;
+
+/// Output pixels of one task.
+pub(crate) const PIXELS: usize = 56;
+/// Blocks of inputs whose weights stay in the first-level cache between rows.
+const DEPTH: usize = 8;
+
+/// Kernel calls for each group of outputs.
+pub(crate) struct Calls(Vec<Vec<(usize, Multiply)>>);
+
+impl Calls {
+    pub fn new(isa: Isa, weights: &DirectWeights, pixels: usize) -> Self {
+        Self(
+            weights
+                .groups
+                .iter()
+                .map(|group| cut(isa, group.blocks, pixels))
+                .collect(),
+        )
+    }
+}
+
+/// Values of scratch that a task needs: the rows, then the sums of all output blocks.
+pub(crate) fn scratch(kernel: usize, input_blocks: usize, output_blocks: usize) -> usize {
+    (kernel * kernel * input_blocks + output_blocks) * PIXELS * BLOCK
+}
+
+/// One task.
+pub(crate) struct DirectBlock<'a> {
+    /// Maps and their blocks, one per block of inputs.
+    pub reads: &'a [(Place, usize)],
+    pub weights: &'a DirectWeights,
+    pub calls: &'a Calls,
+    pub target: Target,
+    pub kernel: usize,
+    pub stride: usize,
+    /// Rows and columns of the output.
+    pub size: (usize, usize),
+    pub first: usize,
+    pub pixels: usize,
+    /// [`scratch`] values of this task's own.
+    pub scratch: *mut f32,
+}
+
+impl Kernel for DirectBlock<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let mut list = [Tile::default(); PIXELS];
+        let list = &mut list[..self.pixels];
+        let (rows, columns) = self.size;
+        for (index, pixel) in list.iter_mut().enumerate() {
+            let at = self.first + index;
+            *pixel = Tile {
+                image: at / (rows * columns),
+                row: at / columns % rows,
+                column: at % columns,
+            };
+        }
+        let inputs = self.reads.len();
+        let depth = self.kernel * self.kernel * inputs;
+        let row_block = self.pixels * BLOCK;
+        let sums = self.scratch.wrapping_add(depth * row_block);
+        for (input, (place, block)) in self.reads.iter().enumerate() {
+            for tap in 0..self.kernel * self.kernel {
+                let to = self.scratch.wrapping_add((tap * inputs + input) * row_block);
+                let (i, j) = (tap / self.kernel, tap % self.kernel);
+                for (index, pixel) in list.iter().enumerate() {
+                    let half = self.kernel / 2;
+                    let (row, column) = (pixel.row * self.stride + i, pixel.column * self.stride + j);
+                    // A window of 3 × 3 stays within the border of zeros; a larger one may not.
+                    let inside = self.kernel <= 3
+                        || (row >= half
+                            && column >= half
+                            && row - half < place.rows
+                            && column - half < place.columns);
+                    let start =
+                        pixel.image * place.image + block * place.plane + row * place.row + column * BLOCK;
+                    let from = place
+                        .origin
+                        .wrapping_add(start)
+                        .wrapping_sub(half * (place.row + BLOCK));
+                    for lane in (0..BLOCK).step_by(S::LANES) {
+                        // SAFETY: the pixel lies in the map or its border; `to` has room for the pixels of each tap and block.
+                        unsafe {
+                            let value = if inside {
+                                s.load(from.add(lane))
+                            } else {
+                                s.splat(0.0)
+                            };
+                            s.store(to.add(index * BLOCK + lane), value);
+                        }
+                    }
+                }
+            }
+        }
+        for first in (0..depth).step_by(DEPTH) {
+            let blocks = DEPTH.min(depth - first);
+            for (index, group) in self.weights.groups.iter().enumerate() {
+                let width = group.blocks * BLOCK;
+                let b = self.weights.values.pointer();
+                let b = b.wrapping_add(self.weights.starts[index] + first * BLOCK * width);
+                for &(row, multiply) in &self.calls.0[index] {
+                    let product = Product {
+                        a: self.scratch.wrapping_add(first * row_block + row * BLOCK),
+                        a_block: row_block,
+                        blocks,
+                        b,
+                        c: sums.wrapping_add(group.first * row_block + row * BLOCK),
+                        c_block: row_block,
+                        accumulate: first > 0,
+                        ahead: b.wrapping_add(blocks * BLOCK * width),
+                    };
+                    // SAFETY: the calls were cut for this many pixels and this group's width; the instruction set is
+                    // the one that this function was compiled for.
+                    unsafe { multiply(&product) };
+                }
+            }
+        }
+        let blocks: usize = self.weights.groups.iter().map(|group| group.blocks).sum();
+        for block in 0..blocks {
+            for (index, &pixel) in list.iter().enumerate() {
+                for lane in (0..BLOCK).step_by(S::LANES) {
+                    // SAFETY: the sums of all pixels were just written; the target is the caller's promise.
+                    unsafe {
+                        let sum = s.load(sums.add(block * row_block + index * BLOCK + lane));
+                        self.target.finish_pixel(s, sum, pixel, (block, lane));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Plans: a network compiled for one instruction set, the fastest way to run it on a CPU.
+//!
+//! Maps stay in blocks of sixteen channels from the first to the last layer. Convolutions of 3 × 3 with stride 1 are
+//! Winograd F(4 × 4, 3 × 3) (a quarter of the multiplications), others are direct; what follows a convolution is
+//! computed while its values are in registers.
+
+mod direct;
+mod first_layer;
+mod fusion;
+mod multiply;
+mod packing;
+mod pointwise;
+mod run;
+mod vector;
+mod winograd;
+mod winograd_input;
+mod winograd_output;
+mod workspace;
+
+use std::sync::Mutex;
+
+use crate::graph::Graph;
+use crate::simd::Isa;
+use fusion::{Epilogue, Lanes, Step, Steps, fuse};
+use packing::{Cut, DirectWeights, WinogradWeights};
+use workspace::{Buffer, Layout};
+
+/// How 3 × 3 convolutions are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// Winograd where it is possible.
+    Fastest,
+    /// Never Winograd: the second opinion.
+    Direct,
+}
+
+/// Weights of a step, in the order in which it reads them.
+enum Packed {
+    Nothing,
+    First {
+        weights: Buffer,
+        bias: Buffer,
+    },
+    Direct(DirectWeights),
+    /// With the view's block for each block of inputs as read.
+    Winograd(WinogradWeights, Vec<usize>),
+}
+
+/// A graph compiled for one instruction set: layers fused, weights packed. Knows no image size.
+pub struct Plan {
+    graph: Graph,
+    isa: Isa,
+    steps: Steps,
+    packed: Vec<Packed>,
+}
+
+/// Memory of a run, planned once and reused; fits every plan compiled from a graph of the same structure.
+pub struct Workspace {
+    layout: Layout,
+    values: Buffer,
+    scratch: Mutex<Vec<Buffer>>,
+}
+
+/// Operations that a run really performs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RealOperations {
+    /// Multiply-adds of weights and values.
+    pub products: u64,
+    /// Additions and multiplications of Winograd transforms.
+    pub transforms: u64,
+}
+
+impl Plan {
+    /// Compiles a graph. Panics if the machine lacks `isa` or the graph has no input.
+    pub fn compile(graph: &Graph, isa: Isa) -> Self {
+        Self::new(graph, isa, Method::Fastest)
+    }
+
+    /// Compiles a graph without Winograd: what the fast plan is compared with.
+    pub fn compile_direct(graph: &Graph, isa: Isa) -> Self {
+        Self::new(graph, isa, Method::Direct)
+    }
+
+    fn new(graph: &Graph, isa: Isa, method: Method) -> Self {
+        assert!(isa.available(), "this machine lacks {isa:?}");
+        let steps = fuse(graph, method);
+        let packed = steps.steps.iter().map(|step| pack(step, isa)).collect();
+        // The weights now stand in `packed`; the graph is kept for its shapes alone.
+        Self {
+            graph: graph.clone(),
+            isa,
+            steps,
+            packed,
+        }
+    }
+
+    /// The instruction set that it was compiled for.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Buffers for batches of this many images of `rows` × `columns`.
+    pub fn workspace(&self, batch: usize, rows: usize, columns: usize) -> Workspace {
+        let layout = self.layout(batch, rows, columns);
+        let values = Buffer::zeroed(layout.total);
+        let workers = rayon::current_num_threads();
+        let scratch = (0..workers).map(|_| Buffer::zeroed(layout.scratch)).collect();
+        Workspace {
+            layout,
+            values,
+            scratch: Mutex::new(scratch),
+        }
+    }
+
+    /// Bytes of the workspace, known without allocating it.
+    pub fn working_set(&self, batch: usize, rows: usize, columns: usize) -> usize {
+        self.layout(batch, rows, columns).bytes()
+    }
+
+    /// Operations really performed for a batch and one draw.
+    pub fn real_operations(&self, batch: usize, rows: usize, columns: usize) -> RealOperations {
+        let layout = self.layout(batch, rows, columns);
+        let mut total = RealOperations::default();
+        for (step, packed) in self.steps.steps.iter().zip(&self.packed) {
+            let step_total = run::operations(step, packed, &layout);
+            total.products += step_total.products;
+            total.transforms += step_total.transforms;
+        }
+        total
+    }
+
+    fn layout(&self, batch: usize, rows: usize, columns: usize) -> Layout {
+        let shapes = self.graph.shapes(rows, columns);
+        let mut border = None;
+        let mut scratch = 0;
+        for (step, packed) in self.steps.steps.iter().zip(&self.packed) {
+            let needed = match (step, packed) {
+                (Step::First { node, .. }, _) => {
+                    border = border.max(Some(node.kernel / 2));
+                    0
+                }
+                (Step::Convolve { node, view, .. }, Packed::Direct(_)) => {
+                    let inputs = view.iter().map(|source| source.lanes.blocks()).sum();
+                    direct::scratch(node.kernel, inputs, node.channels_out.div_ceil(vector::BLOCK))
+                }
+                (_, Packed::Winograd(weights, _)) => winograd::scratch(weights, weights.cut.tiles),
+                _ => 0,
+            };
+            scratch = scratch.max(needed);
+        }
+        Layout::new(&self.steps, &shapes, batch, border, scratch)
+    }
+}
+
+fn pack(step: &Step, isa: Isa) -> Packed {
+    match step {
+        Step::First { node, .. } => Packed::First {
+            weights: packing::first_layer(node),
+            bias: packing::bias(node),
+        },
+        Step::Convolve {
+            node, view, winograd, ..
+        } => {
+            let lanes = Lanes(view.iter().flat_map(|source| source.lanes.0.clone()).collect());
+            if !winograd {
+                return Packed::Direct(DirectWeights::new(node, &lanes, isa));
+            }
+            let (mut plain, mut upsampled, mut block) = (Vec::new(), Vec::new(), 0);
+            for source in view {
+                let all_upsampled = source.terms.iter().all(|term| term.upsampled);
+                let list = if all_upsampled { &mut upsampled } else { &mut plain };
+                list.extend(block..block + source.lanes.blocks());
+                block += source.lanes.blocks();
+            }
+            let count = plain.len();
+            let order = [plain, upsampled].concat();
+            let cut = winograd_cut(isa, order.len(), node.channels_out.div_ceil(vector::BLOCK));
+            let weights = WinogradWeights::new(node, &lanes, &order, count, isa, cut);
+            Packed::Winograd(weights, order)
+        }
+        _ => Packed::Nothing,
+    }
+}
+
+/// Sizes of a Winograd task, such that transforms and products stay in the second-level cache.
+fn winograd_cut(isa: Isa, inputs: usize, outputs: usize) -> Cut {
+    let _ = outputs;
+    let tiles = if isa == Isa::Avx512 { 56 } else { 54 };
+    if inputs <= 8 {
+        Cut {
+            tiles: if inputs <= 4 { tiles } else { tiles / 2 },
+            input_blocks: inputs,
+            output_groups: if isa == Isa::Avx512 { 1 } else { 2 },
+        }
+    } else {
+        Cut {
+            tiles,
+            input_blocks: 4,
+            output_groups: usize::MAX,
+        }
+    }
+}
+
+impl Epilogue {
+    fn stored(&self) -> usize {
+        self.full
+            .or(self.pooled)
+            .expect("a convolution is stored somewhere")
+    }
+}
