@@ -12,12 +12,14 @@ mod bench;
 mod bundle;
 mod classifier;
 mod device;
+mod ensemble;
 mod error;
 mod input;
 mod network;
 mod reflection;
 mod safetensors_check;
 mod segmenter;
+mod tiles;
 mod train;
 mod weights;
 
@@ -28,6 +30,7 @@ pub use bundle::{
 };
 pub use classifier::{ClassSamples, Classifier, SYMMETRIES};
 pub use device::DeviceChoice;
+pub use ensemble::Method;
 pub use error::{BundleError, ModelError};
 pub use input::{CROP_PX, CropNormalization, INPUT_PX, classification_input};
 pub use network::{ClassificationNetwork, Network, SegmentationNetwork};

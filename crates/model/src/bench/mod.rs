@@ -224,7 +224,7 @@ mod tests {
             (BenchNetwork::reference_unet().unwrap(), 16),
             (BenchNetwork::reference_resnet().unwrap(), 32),
         ] {
-            assert!(network.inference(size, 2).unwrap().run().unwrap().is_finite());
+            assert!(network.inference(size, 2).unwrap().run().is_finite());
             let mut training = network.training(size, 4).unwrap();
             let losses: Vec<f32> = (0..6).map(|_| training.step().unwrap()).collect();
             assert!(losses[5] < losses[0], "{losses:?}");
