@@ -23,7 +23,7 @@ mod tiles;
 mod train;
 mod weights;
 
-pub use bench::{BenchNetwork, InferenceBench, TrainingBench};
+pub use bench::{BenchNetwork, InferenceBench, TrainingBench, core_peak};
 pub use bundle::{
     Bundle, BundleParts, ClassificationReference, ClassificationTrust, FORMAT_VERSION, Manifest, Part,
     SegmentationTrust, Task, Trust,
@@ -33,6 +33,7 @@ pub use device::DeviceChoice;
 pub use ensemble::Method;
 pub use error::{BundleError, ModelError};
 pub use input::{CROP_PX, CropNormalization, INPUT_PX, classification_input};
+pub use kernels::{Isa, IsaError};
 pub use network::{ClassificationNetwork, Network, SegmentationNetwork};
 pub use segmenter::{MapSamples, Segmenter};
 pub use train::{

@@ -161,13 +161,18 @@ mod tests {
         let told = [0.000_25, 0.004_2, 0.0421, 0.421, 42.0, 600.0, 20_000.0].map(duration);
         assert_eq!(
             told,
-            ["250 us", "4.20 ms", "42.1 ms", "421 ms", "42.0 s", "10 min", "5.6 h"]
+            [
+                "250 us", "4.20 ms", "42.1 ms", "421 ms", "42.0 s", "10 min", "5.6 h"
+            ]
         );
     }
 
     #[test]
     fn the_middle_of_the_calls_is_told_with_its_range() {
-        assert_eq!(range(&[3.0, 1.0, 2.0]), "2.00 ms (from 1.00 ms to 3.00 ms, n = 3)");
+        assert_eq!(
+            range(&[3.0, 1.0, 2.0]),
+            "2.00 ms (from 1.00 ms to 3.00 ms, n = 3)"
+        );
         assert_eq!(range(&[]), "none");
     }
 }

@@ -48,7 +48,9 @@ pub(super) fn time(
         }
         let (wall, cpu) = (Instant::now(), process_time());
         run()?;
-        let cpu = process_time().zip(cpu).map(|(end, start)| end.saturating_sub(start));
+        let cpu = process_time()
+            .zip(cpu)
+            .map(|(end, start)| end.saturating_sub(start));
         Ok((wall.elapsed(), cpu))
     };
     let mut expected = Duration::ZERO;

@@ -74,14 +74,22 @@ pub(super) fn time_field(
     context: &Context<'_>,
 ) -> Result<FieldTiming, EngineError> {
     if params.train {
-        return Err(option("--train", "", "name a network: phenosure bench unet --train"));
+        return Err(option(
+            "--train",
+            "",
+            "name a network: phenosure bench unet --train",
+        ));
     }
     if params.batch.is_some() || params.export.is_some() {
         let (name, value) = match (&params.export, params.batch) {
             (Some(path), _) => ("--export", path.display().to_string()),
             (None, batch) => ("--batch", batch.unwrap_or_default().to_string()),
         };
-        return Err(option(name, value, "is for one network; name it: phenosure bench nuclei"));
+        return Err(option(
+            name,
+            value,
+            "is for one network; name it: phenosure bench nuclei",
+        ));
     }
     let size = params.size.unwrap_or(SIDE_PX);
     let networks = Networks::load(

@@ -96,7 +96,11 @@ pub(super) fn time_network(
         return Err(option("--members", members, what));
     }
     if params.train && (params.networks.members.is_some() || params.networks.draws.is_some()) {
-        return Err(option("--train", "", "one member is trained at a time; leave --members and --draws out"));
+        return Err(option(
+            "--train",
+            "",
+            "one member is trained at a time; leave --members and --draws out",
+        ));
     }
     let mut timing = NetworkTiming {
         network: name.to_owned(),
@@ -122,7 +126,10 @@ pub(super) fn time_network(
         if let Some(path) = &params.export {
             write_whole(path, &training.to_safetensors(&network)?)?;
         }
-        timing.multiply_adds = network.inference(size, batch).map_err(size_error)?.multiply_adds();
+        timing.multiply_adds = network
+            .inference(size, batch)
+            .map_err(size_error)?
+            .multiply_adds();
         time(params.iterations, context, || {
             timing.losses.push(training.step()?);
             Ok(())
