@@ -8,6 +8,7 @@
 //! depends on the clock, on the number of threads or on where the folders lie; every file appears whole or not at all.
 #![forbid(unsafe_code)]
 
+mod bench;
 pub mod bundles;
 mod classify;
 mod config;
@@ -25,6 +26,9 @@ mod screen;
 mod segment;
 pub mod train;
 
+pub use bench::{
+    BenchOutcome, BenchParams, EnsembleUse, FieldTiming, NetworkTiming, PlateCost, RealWork, bench,
+};
 pub use classify::{ClassifyParams, Objects, classify};
 pub use config::{Settings, parse_memory, parse_pixel_size};
 pub use error::{EngineError, ExitCode};

@@ -27,6 +27,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode> {
         Command::Classify(classify) => run_classify(classify, console),
         Command::Train(train) => crate::training::train(train, console),
         Command::Evaluate(evaluate) => crate::training::evaluate(evaluate, console),
+        Command::Bench(bench) => crate::bench::run(bench, console),
         Command::Models(models) => run_models(models, console),
         Command::Completions(completions) => {
             let mut script = Vec::new();

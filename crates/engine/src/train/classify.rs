@@ -130,13 +130,8 @@ fn calibrate(
         name: params.bundle_name(),
         what,
     };
-    let classifier = Classifier::from_weights(
-        network.clone(),
-        members.to_vec(),
-        params.seed,
-        &params.device.into(),
-    )
-    .map_err(|error| failed(error.to_string()))?;
+    let classifier = Classifier::from_weights(network.clone(), members, params.seed, &params.device.into())
+        .map_err(|error| failed(error.to_string()))?;
     let mut log_probability = Array2::<f64>::zeros((cells.len(), network.classes));
     let mut one_pass = Array2::<f64>::zeros((cells.len(), network.classes));
     let mut energy = vec![0.0f32; cells.len()];

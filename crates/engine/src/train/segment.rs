@@ -243,13 +243,8 @@ fn calibrate(
         name: params.bundle_name(),
         what,
     };
-    let segmenter = Segmenter::from_weights(
-        network.clone(),
-        members.to_vec(),
-        params.seed,
-        &params.device.into(),
-    )
-    .map_err(|error| failed(error.to_string()))?;
+    let segmenter = Segmenter::from_weights(network.clone(), members, params.seed, &params.device.into())
+        .map_err(|error| failed(error.to_string()))?;
     let mut judged: Vec<([f64; 4], f32)> = Vec::new();
     let mut sums: BTreeMap<String, ([f64; 3], usize)> = BTreeMap::new();
     let work: Vec<(&LabelledImage, usize)> = images

@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 
 use super::{BenchNetwork, Definition, images};
 use crate::bundle::Bundle;
+use crate::ensemble::Architecture;
 use crate::network::{Draw, InferencePass};
 
 fn shipped(name: &str) -> BenchNetwork {
@@ -95,7 +96,7 @@ fn probabilities_are_the_sigmoids_of_the_right_logits() {
     let logits = logits
         .graph
         .evaluate_f64(&image, (size, size), &logits.factors(None));
-    let maps = segmentation.probabilities(weights).unwrap();
+    let maps = segmentation.record(weights).unwrap();
     let maps = maps.graph.evaluate_f64(&image, (size, size), &maps.factors(None));
     assert_eq!(maps[0].len(), 2 * size * size);
     for map in 0..2 {

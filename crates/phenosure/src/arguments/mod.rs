@@ -1,5 +1,6 @@
 //! What was typed, and the words that explain it.
 
+mod bench;
 mod networks;
 mod other;
 mod screen;
@@ -7,6 +8,7 @@ mod shared;
 
 use clap::{Parser, Subcommand};
 
+pub use bench::Bench;
 pub use networks::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArguments, TrainTask};
 pub use other::{Classify, Completions, Demo, Inspect, Man, Models, ModelsCommand, Segment};
 pub use screen::{Gather, Screen};
@@ -44,6 +46,7 @@ pub enum Command {
     Classify(Classify),
     Train(Train),
     Evaluate(Evaluate),
+    Bench(Bench),
     Models(Models),
     Completions(Completions),
     Man(Man),
