@@ -182,20 +182,23 @@ fn pack(step: &Step, isa: Isa) -> Packed {
     }
 }
 
-/// Sizes of a Winograd task, such that transforms and products stay in the second-level cache.
+/// Sizes of a Winograd task, such that transforms and products stay in the second-level cache (1 MiB or more): few inputs
+/// are transformed at once and multiplied group by group; many are taken in chunks, so that weights, which lie farther
+/// away then, are read less often.
 fn winograd_cut(isa: Isa, inputs: usize, outputs: usize) -> Cut {
     let _ = outputs;
-    let tiles = if isa == Isa::Avx512 { 56 } else { 54 };
-    if inputs <= 8 {
+    // Multiples of the kernels' rows.
+    let (few, many) = if isa == Isa::Avx512 { (28, 56) } else { (30, 54) };
+    if inputs <= 12 {
         Cut {
-            tiles: if inputs <= 4 { tiles } else { tiles / 2 },
+            tiles: few,
             input_blocks: inputs,
             output_groups: if isa == Isa::Avx512 { 1 } else { 2 },
         }
     } else {
         Cut {
-            tiles,
-            input_blocks: 4,
+            tiles: many,
+            input_blocks: 8,
             output_groups: usize::MAX,
         }
     }

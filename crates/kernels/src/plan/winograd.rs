@@ -117,6 +117,13 @@ impl Kernel for WinogradBlock<'_> {
         for (index, tile) in tiles.iter_mut().enumerate() {
             *tile = self.grid.tile(self.first + index);
         }
+        // The next block, whose inputs are asked for meanwhile.
+        let mut next = [Tile::default(); MOST_TILES];
+        let next_count = self.tiles.min(self.grid.tiles() - self.first - self.tiles);
+        let next = &mut next[..next_count];
+        for (index, tile) in next.iter_mut().enumerate() {
+            *tile = self.grid.tile(self.first + self.tiles + index);
+        }
         let (weights, chunk) = (self.weights, self.weights.cut.input_blocks);
         let inputs = chunk.min(weights.inputs);
         let v_stride = position_stride(inputs, self.tiles);
@@ -138,6 +145,16 @@ impl Kernel for WinogradBlock<'_> {
                     transformed = weights.input_chunks() == 1;
                 }
                 for position in 0..36 {
+                    if first == 0 {
+                        self.ask(
+                            s,
+                            position,
+                            tiles,
+                            out_groups[0].first,
+                            blocks,
+                            if outputs == 0 { next } else { &[] },
+                        );
+                    }
                     let count = weights.kept(first, position) - first;
                     let mut out = 0;
                     for (index, group) in out_groups.iter().enumerate() {
@@ -185,6 +202,59 @@ impl Kernel for WinogradBlock<'_> {
                             let y = pixels(s, at, m_stride);
                             let size = (self.grid.rows, self.grid.columns);
                             self.target.finish(s, y, tile, (out, lane), size);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl WinogradBlock<'_> {
+    /// Asks for a 36th of the lines that will be written by this block and read by the next.
+    #[inline(always)]
+    fn ask<S: Simd>(
+        &self,
+        s: S,
+        position: usize,
+        tiles: &[Tile],
+        first: usize,
+        blocks: usize,
+        next: &[Tile],
+    ) {
+        if let Some(place) = &self.target.full {
+            for &tile in &tiles[position * tiles.len() / 36..(position + 1) * tiles.len() / 36] {
+                for block in first..first + blocks {
+                    let to = place.at(tile, block, 0);
+                    for i in 0..4 {
+                        for j in 0..4 {
+                            s.prefetch_write(to.wrapping_add(i * place.row + j * BLOCK));
+                        }
+                    }
+                }
+            }
+        }
+        for &tile in &next[position * next.len() / 36..(position + 1) * next.len() / 36] {
+            for read in self.reads {
+                if let Some((place, block, _)) = &read.plain {
+                    let from = place.at(tile, *block, 0).wrapping_add(BLOCK);
+                    // Rows and columns before these belong to the tiles before.
+                    for i in 1..5 {
+                        for j in 0..4 {
+                            s.prefetch_later(from.wrapping_add(i * place.row + j * BLOCK));
+                        }
+                    }
+                }
+                if let Some((place, block, _)) = &read.upsampled {
+                    let half = Tile {
+                        image: tile.image,
+                        row: tile.row / 2,
+                        column: tile.column / 2,
+                    };
+                    let from = place.at(half, *block, 0).wrapping_add(BLOCK);
+                    for i in 1..3 {
+                        for j in 0..2 {
+                            s.prefetch_later(from.wrapping_add(i * place.row + j * BLOCK));
                         }
                     }
                 }
