@@ -7,6 +7,7 @@
 mod direct;
 mod first_layer;
 mod fusion;
+mod head;
 mod multiply;
 mod packing;
 mod pointwise;
@@ -42,8 +43,8 @@ enum Packed {
         bias: Buffer,
     },
     Direct(DirectWeights),
-    /// With the view's block for each block of inputs as read.
-    Winograd(WinogradWeights, Vec<usize>),
+    /// With the view's block for each block of inputs as read, and the head's weights.
+    Winograd(WinogradWeights, Vec<usize>, Option<DirectWeights>),
 }
 
 /// A graph compiled for one instruction set: layers fused, weights packed. Knows no image size.
@@ -143,7 +144,11 @@ impl Plan {
                     let inputs = view.iter().map(|source| source.lanes.blocks()).sum();
                     direct::scratch(node.kernel, inputs, node.channels_out.div_ceil(vector::BLOCK))
                 }
-                (_, Packed::Winograd(weights, _)) => winograd::scratch(weights, weights.cut.tiles),
+                (_, Packed::Winograd(weights, _, head)) => {
+                    let inputs = weights.groups.iter().map(|group| group.blocks).sum();
+                    let head = head.as_ref().map_or(0, |_| head::scratch(inputs));
+                    winograd::scratch(weights, weights.cut.tiles) + head
+                }
                 _ => 0,
             };
             scratch = scratch.max(needed);
@@ -159,7 +164,11 @@ fn pack(step: &Step, isa: Isa) -> Packed {
             bias: packing::bias(node),
         },
         Step::Convolve {
-            node, view, winograd, ..
+            node,
+            view,
+            winograd,
+            head,
+            ..
         } => {
             let lanes = Lanes(view.iter().flat_map(|source| source.lanes.0.clone()).collect());
             if !winograd {
@@ -174,9 +183,13 @@ fn pack(step: &Step, isa: Isa) -> Packed {
             }
             let count = plain.len();
             let order = [plain, upsampled].concat();
-            let cut = winograd_cut(isa, order.len(), node.channels_out.div_ceil(vector::BLOCK));
+            let mut cut = winograd_cut(isa, order.len(), node.channels_out.div_ceil(vector::BLOCK));
+            let head = head.as_ref().map(|head| {
+                cut.output_groups = usize::MAX;
+                DirectWeights::new(&head.node, &Lanes(vec![head.node.channels_in]), isa)
+            });
             let weights = WinogradWeights::new(node, &lanes, &order, count, isa, cut);
-            Packed::Winograd(weights, order)
+            Packed::Winograd(weights, order, head)
         }
         _ => Packed::Nothing,
     }

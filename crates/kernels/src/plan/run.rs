@@ -5,12 +5,15 @@ use rayon::prelude::*;
 use super::direct::{self, DirectBlock};
 use super::first_layer::FirstRows;
 use super::fusion::{Epilogue, Source, Step, Term};
+use super::head::{self, Head};
+use super::multiply;
 use super::pointwise::{EmitImage, MeanBlock, Planar, PoolBlock, StoreBlock, TermRead};
 use super::vector::{BLOCK, dispatch};
 use super::winograd::{self, Grid, Read, WinogradBlock};
 use super::winograd_output::Target;
 use super::workspace::{Buffer, Layout, Place};
 use super::{Packed, Plan, RealOperations, Workspace};
+use crate::convolution::Activation;
 
 /// Floats that tasks share and write to at places of their own.
 #[derive(Clone, Copy)]
@@ -254,7 +257,7 @@ impl Plan {
                     unsafe { dispatch(isa, block) };
                 });
             }
-            (Step::Convolve { view, to, .. }, Packed::Winograd(weights, order)) => {
+            (Step::Convolve { view, to, head, .. }, Packed::Winograd(weights, order, head_weights)) => {
                 let target = self.target(layout, base, to, &weights.bias);
                 let grid = winograd_grid(view, layout);
                 let sources: Vec<Vec<TermRead>> = view
@@ -285,6 +288,21 @@ impl Plan {
                 }
                 let reads: Vec<Read> = order.iter().map(|&block| by_block[block]).collect();
                 let (tiles, per_task) = (grid.tiles(), weights.cut.tiles);
+                let head_calls = multiply::cut(isa, 1, head::PIXELS);
+                let head = head
+                    .as_ref()
+                    .zip(head_weights.as_ref())
+                    .map(|(head, weights)| Head {
+                        weights,
+                        calls: &head_calls,
+                        input_blocks: head.node.channels_in.div_ceil(BLOCK),
+                        channels: head.node.channels_out,
+                        relu: head.node.activation == Activation::Relu,
+                        sigmoid: head.sigmoid,
+                        shuffle: head.shuffle,
+                        planes: base.get().wrapping_add(layout.outputs[head.output].0),
+                        size: (grid.rows, grid.columns),
+                    });
                 let whole = winograd::Calls::new(isa, weights, per_task);
                 let rest = winograd::Calls::new(isa, weights, tiles % per_task);
                 workspace.tasks(tiles.div_ceil(per_task), |task, scratch| {
@@ -295,6 +313,7 @@ impl Plan {
                         weights,
                         calls: if count == per_task { &whole } else { &rest },
                         target,
+                        head,
                         grid,
                         first,
                         tiles: count,
@@ -455,10 +474,12 @@ pub(super) fn operations(step: &Step, packed: &Packed, layout: &Layout) -> RealO
             products: (pixels(to) * weights.values.len()) as u64,
             transforms: 0,
         },
-        (Step::Convolve { view, .. }, Packed::Winograd(weights, _)) => {
+        (Step::Convolve { view, .. }, Packed::Winograd(weights, _, head)) => {
             let tiles = winograd_grid(view, layout).tiles();
             RealOperations {
-                products: (tiles * weights.products()) as u64,
+                products: (tiles
+                    * (weights.products() + head.as_ref().map_or(0, |head| 16 * head.values.len())))
+                    as u64,
                 transforms: (tiles * BLOCK * winograd::transform_operations(weights)) as u64,
             }
         }

@@ -1,5 +1,6 @@
 //! Winograd convolution of one block of tiles: input transform, 36 products, output transform, without leaving the cache.
 
+use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
 use super::packing::WinogradWeights;
 use super::vector::{BLOCK, Kernel, Simd};
@@ -100,6 +101,8 @@ pub(crate) struct WinogradBlock<'a> {
     pub weights: &'a WinogradWeights,
     pub calls: &'a Calls,
     pub target: Target,
+    /// Takes the pixels instead of the target's map.
+    pub head: Option<Head<'a>>,
     pub grid: Grid,
     pub first: usize,
     pub tiles: usize,
@@ -191,6 +194,17 @@ impl Kernel for WinogradBlock<'_> {
                     }
                 }
             }
+            if let Some(head) = &self.head {
+                let pixels_at = m.wrapping_add(36 * m_stride);
+                for (part, part_tiles) in tiles.chunks(head::TILES).enumerate() {
+                    // SAFETY: the products were just written; behind them lies the head's scratch.
+                    unsafe {
+                        self.to_scratch(s, m, m_stride, part * head::TILES, part_tiles.len(), pixels_at);
+                        head.finish(s, pixels_at, part_tiles);
+                    }
+                }
+                continue;
+            }
             for block in 0..blocks {
                 let from = m.wrapping_add(block * self.tiles * BLOCK);
                 let out = out_groups[0].first + block;
@@ -211,6 +225,44 @@ impl Kernel for WinogradBlock<'_> {
 }
 
 impl WinogradBlock<'_> {
+    /// Output transform, bias and activation of some tiles into (block, tile, pixel, 16).
+    ///
+    /// # Safety
+    /// `m` must hold the products of all tiles, `to` have room for [`head::TILES`] tiles of all blocks.
+    #[inline(always)]
+    unsafe fn to_scratch<S: Simd>(
+        &self,
+        s: S,
+        m: *const f32,
+        m_stride: usize,
+        first: usize,
+        count: usize,
+        to: *mut f32,
+    ) {
+        let blocks: usize = self.weights.groups.iter().map(|group| group.blocks).sum();
+        for block in 0..blocks {
+            for index in 0..count {
+                let mut target = self.target;
+                target.full = Some(Place {
+                    origin: to.wrapping_add(index * head::TILE_PIXELS * BLOCK),
+                    image: 0,
+                    plane: head::PIXELS * BLOCK,
+                    row: 4 * BLOCK,
+                    rows: 4,
+                    columns: 4,
+                });
+                for lane in (0..BLOCK).step_by(S::LANES) {
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        let at = m.add((block * self.tiles + first + index) * BLOCK + lane);
+                        let y = pixels(s, at, m_stride);
+                        target.finish(s, y, Tile::default(), (block, lane), (4, 4));
+                    }
+                }
+            }
+        }
+    }
+
     /// Asks for a 36th of the lines that will be written by this block and read by the next.
     #[inline(always)]
     fn ask<S: Simd>(
