@@ -5,6 +5,7 @@
 //! computed while its values are in registers.
 
 mod direct;
+mod draws;
 mod first_layer;
 mod fusion;
 mod head;
@@ -53,6 +54,8 @@ pub struct Plan {
     isa: Isa,
     steps: Steps,
     packed: Vec<Packed>,
+    /// The step whose products all draws share, and its weights for that: the sum's maps apart.
+    shared_draws: Option<(usize, WinogradWeights)>,
 }
 
 /// Memory of a run, planned once and reused; fits every plan compiled from a graph of the same structure.
@@ -60,6 +63,8 @@ pub struct Workspace {
     layout: Layout,
     values: Buffer,
     scratch: Mutex<Vec<Buffer>>,
+    /// Results of draws that are computed together; made when first needed.
+    drawn: Buffer,
 }
 
 /// Operations that a run really performs.
@@ -86,12 +91,15 @@ impl Plan {
         assert!(isa.available(), "this machine lacks {isa:?}");
         let steps = fuse(graph, method);
         let packed = steps.steps.iter().map(|step| pack(step, isa)).collect();
+        let shared_draws =
+            draws::shared_step(&steps).map(|index| (index, pack_apart(&steps.steps[index], isa)));
         // The weights now stand in `packed`; the graph is kept for its shapes alone.
         Self {
             graph: graph.clone(),
             isa,
             steps,
             packed,
+            shared_draws,
         }
     }
 
@@ -110,10 +118,12 @@ impl Plan {
             layout,
             values,
             scratch: Mutex::new(scratch),
+            drawn: Buffer::zeroed(0),
         }
     }
 
-    /// Bytes of the workspace, known without allocating it.
+    /// Bytes of the workspace, known without allocating it. Draws that share products add their results: up to sixteen
+    /// times those of one draw.
     pub fn working_set(&self, batch: usize, rows: usize, columns: usize) -> usize {
         self.layout(batch, rows, columns).bytes()
     }
@@ -152,6 +162,10 @@ impl Plan {
                 _ => 0,
             };
             scratch = scratch.max(needed);
+        }
+        if let Some((_, weights)) = &self.shared_draws {
+            let blocks = weights.groups.iter().map(|group| group.blocks).sum();
+            scratch = scratch.max(winograd::scratch(weights, weights.cut.tiles) + head::scratch(blocks));
         }
         Layout::new(&self.steps, &shapes, batch, border, scratch)
     }
@@ -193,6 +207,20 @@ fn pack(step: &Step, isa: Isa) -> Packed {
         }
         _ => Packed::Nothing,
     }
+}
+
+/// Weights of a convolution of a sum, as if it read the map and then the upsampled map.
+fn pack_apart(step: &Step, isa: Isa) -> WinogradWeights {
+    let Step::Convolve { node, view, .. } = step else {
+        unreachable!("only convolutions share products between draws");
+    };
+    let lanes = &view[0].lanes;
+    let order: Vec<usize> = (0..lanes.blocks()).chain(0..lanes.blocks()).collect();
+    let cut = Cut {
+        output_groups: usize::MAX,
+        ..winograd_cut(isa, order.len(), node.channels_out.div_ceil(vector::BLOCK))
+    };
+    WinogradWeights::new(node, lanes, &order, lanes.blocks(), isa, cut)
 }
 
 /// Sizes of a Winograd task, such that transforms and products stay in the second-level cache (1 MiB or more): few inputs

@@ -1,5 +1,6 @@
 //! Winograd convolution of one block of tiles: input transform, 36 products, output transform, without leaving the cache.
 
+use super::draws::{self, Draw};
 use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
 use super::packing::WinogradWeights;
@@ -103,6 +104,8 @@ pub(crate) struct WinogradBlock<'a> {
     pub target: Target,
     /// Takes the pixels instead of the target's map.
     pub head: Option<Head<'a>>,
+    /// Draws that share the products; without any, the head's results are stored as they are.
+    pub draws: &'a [Draw],
     pub grid: Grid,
     pub first: usize,
     pub tiles: usize,
@@ -196,11 +199,24 @@ impl Kernel for WinogradBlock<'_> {
             }
             if let Some(head) = &self.head {
                 let pixels_at = m.wrapping_add(36 * m_stride);
-                for (part, part_tiles) in tiles.chunks(head::TILES).enumerate() {
-                    // SAFETY: the products were just written; behind them lies the head's scratch.
-                    unsafe {
-                        self.to_scratch(s, m, m_stride, part * head::TILES, part_tiles.len(), pixels_at);
-                        head.finish(s, pixels_at, part_tiles);
+                for draw in self
+                    .draws
+                    .iter()
+                    .map(Some)
+                    .chain(self.draws.is_empty().then_some(None))
+                {
+                    let head = Head {
+                        planes: draw.map_or(head.planes, |draw| draw.planes),
+                        ..*head
+                    };
+                    for (part, part_tiles) in tiles.chunks(head::TILES).enumerate() {
+                        let first = part * head::TILES;
+                        // SAFETY: the products were just written; behind them lies the head's scratch.
+                        unsafe {
+                            let (m, v) = ((m.cast_const(), m_stride), (v.cast_const(), v_stride));
+                            self.to_scratch(s, m, v, draw, first, part_tiles.len(), pixels_at);
+                            head.finish(s, pixels_at, part_tiles);
+                        }
                     }
                 }
                 continue;
@@ -225,38 +241,57 @@ impl Kernel for WinogradBlock<'_> {
 }
 
 impl WinogradBlock<'_> {
-    /// Output transform, bias and activation of some tiles into (block, tile, pixel, 16).
+    /// Output transform, bias and activation of some tiles into (block, tile, pixel, 16), for one draw.
     ///
     /// # Safety
-    /// `m` must hold the products of all tiles, `to` have room for [`head::TILES`] tiles of all blocks.
+    /// `m` and `v` must hold the products and transforms of all tiles, `to` have room for [`head::TILES`] tiles of all blocks.
     #[inline(always)]
     unsafe fn to_scratch<S: Simd>(
         &self,
         s: S,
-        m: *const f32,
-        m_stride: usize,
+        (m, m_stride): (*const f32, usize),
+        (v, v_stride): (*const f32, usize),
+        draw: Option<&Draw>,
         first: usize,
         count: usize,
         to: *mut f32,
     ) {
-        let blocks: usize = self.weights.groups.iter().map(|group| group.blocks).sum();
-        for block in 0..blocks {
-            for index in 0..count {
-                let mut target = self.target;
-                target.full = Some(Place {
-                    origin: to.wrapping_add(index * head::TILE_PIXELS * BLOCK),
-                    image: 0,
-                    plane: head::PIXELS * BLOCK,
-                    row: 4 * BLOCK,
-                    rows: 4,
-                    columns: 4,
-                });
-                for lane in (0..BLOCK).step_by(S::LANES) {
+        let mut kept = [0.0f32; 36 * BLOCK];
+        for (group, blocks) in self.weights.groups.iter().enumerate() {
+            for block in 0..blocks.blocks {
+                let out = blocks.first + block;
+                for index in 0..count {
+                    let mut target = self.target;
+                    target.full = Some(Place {
+                        origin: to.wrapping_add(index * head::TILE_PIXELS * BLOCK),
+                        image: 0,
+                        plane: head::PIXELS * BLOCK,
+                        row: 4 * BLOCK,
+                        rows: 4,
+                        columns: 4,
+                    });
+                    let tile = (first + index) * BLOCK;
+                    let mut products = (m.wrapping_add(out * self.tiles * BLOCK + tile), m_stride);
                     // SAFETY: the caller's promise.
                     unsafe {
-                        let at = m.add((block * self.tiles + first + index) * BLOCK + lane);
-                        let y = pixels(s, at, m_stride);
-                        target.finish(s, y, Tile::default(), (block, lane), (4, 4));
+                        if let Some(draw) = draw {
+                            let values = (v.add(tile), self.tiles * BLOCK, v_stride);
+                            let place = (group, block);
+                            draws::without(
+                                s,
+                                self.weights,
+                                &draw.dropped,
+                                products,
+                                values,
+                                place,
+                                kept.as_mut_ptr(),
+                            );
+                            products = (kept.as_ptr(), BLOCK);
+                        }
+                        for lane in (0..BLOCK).step_by(S::LANES) {
+                            let y = pixels(s, products.0.add(lane), products.1);
+                            target.finish(s, y, Tile::default(), (out, lane), (4, 4));
+                        }
                     }
                 }
             }
