@@ -33,8 +33,9 @@ pub use device::DeviceChoice;
 pub use ensemble::Method;
 pub use error::{BundleError, ModelError};
 pub use input::{CROP_PX, CropNormalization, INPUT_PX, classification_input};
+pub use kernels::{Isa, IsaError};
 pub use network::{ClassificationNetwork, Network, SegmentationNetwork};
-pub use segmenter::{MapSamples, Segmenter};
+pub use segmenter::{MapSamples, MemberMaps, Segmenter};
 pub use train::{
     ClassificationRecipe, ClassificationSample, Modality, SegmentationRecipe, SegmentationSample,
     SegmentationVersion, Step, Verdict, train_classifier, train_segmenter,
