@@ -182,7 +182,7 @@ impl Kernel for WinogradBlock<'_> {
                         let at = from.wrapping_add(index * BLOCK + lane);
                         // SAFETY: the products of all tiles at 36 positions were just written; the target is the caller's promise.
                         unsafe {
-                            let y = pixels(s, |position| s.load(at.add(position * m_stride)));
+                            let y = pixels(s, at, m_stride);
                             let size = (self.grid.rows, self.grid.columns);
                             self.target.finish(s, y, tile, (out, lane), size);
                         }
@@ -193,76 +193,92 @@ impl Kernel for WinogradBlock<'_> {
     }
 }
 
+/// Factors of a vector of channels; ones where there is no mask.
+///
+/// # Safety
+/// A mask must have sixteen factors.
+#[inline(always)]
+unsafe fn factors<S: Simd>(s: S, mask: Option<*const f32>, lane: usize) -> S::V {
+    match mask {
+        // SAFETY: the caller's promise.
+        Some(factors) => unsafe { s.load(factors.add(lane)) },
+        None => s.splat(1.0),
+    }
+}
+
+/// Pixels of a square, row by row.
+///
+/// # Safety
+/// They must lie in the map or its border.
+#[inline(always)]
+unsafe fn square<S: Simd, const N: usize>(s: S, from: *const f32, row: usize) -> [[S::V; N]; N] {
+    let mut pixels = [[s.splat(0.0); N]; N];
+    for i in 0..N {
+        for j in 0..N {
+            // SAFETY: the caller's promise.
+            pixels[i][j] = unsafe { s.load(from.add(i * row + j * BLOCK)) };
+        }
+    }
+    pixels
+}
+
 /// Input transform of one block of channels for all tiles.
 ///
 /// # Safety
 /// The planes must hold the tiles' windows with their borders; `to` must have room for the tiles at 36 positions.
 #[inline(always)]
 unsafe fn transform<S: Simd>(s: S, read: &Read, tiles: &[Tile], to: *mut f32, stride: usize) {
-    let factors = |mask: Option<*const f32>, lane: usize| match mask {
-        // SAFETY: a mask has sixteen factors per block.
-        Some(factors) => unsafe { s.load(factors.add(lane)) },
-        None => s.splat(1.0),
-    };
-    // Addresses of the windows' first pixels; windows start one pixel before the tile.
-    let plain_at = |place: &Place, block: usize, tile: &Tile| {
-        let start =
-            tile.image * place.image + block * place.plane + tile.row * place.row + tile.column * BLOCK;
-        place.origin.wrapping_add(start).wrapping_sub(place.row + BLOCK)
-    };
-    let upsampled_at = |place: &Place, block: usize, tile: &Tile| {
-        let start = tile.row / 2 * place.row + tile.column / 2 * BLOCK;
-        let start = tile.image * place.image + block * place.plane + start;
-        place.origin.wrapping_add(start).wrapping_sub(place.row + BLOCK)
-    };
-    for (index, tile) in tiles.iter().enumerate() {
+    for (index, &tile) in tiles.iter().enumerate() {
+        let half = Tile {
+            image: tile.image,
+            row: tile.row / 2,
+            column: tile.column / 2,
+        };
         for lane in (0..BLOCK).step_by(S::LANES) {
             let to = to.wrapping_add(index * BLOCK + lane);
-            // SAFETY: windows of tiles inside the maps, with their borders; room at 36 positions: the caller's promise.
+            // SAFETY: windows (from one pixel before the tile on) inside the maps, with their borders; room at 36
+            // positions: the caller's promise.
             unsafe {
-                let store = |position: usize, value: S::V| s.store(to.add(position * stride), value);
                 match (&read.plain, &read.upsampled) {
-                    (Some((place, block, None)), None) => {
-                        let from = plain_at(place, *block, tile).add(lane);
-                        let row =
-                            |i: usize| std::array::from_fn(|j| s.load(from.add(i * place.row + j * BLOCK)));
-                        window(s, row, store);
-                    }
-                    (Some((place, block, Some(mask))), None) => {
-                        let from = plain_at(place, *block, tile).add(lane);
-                        let factor = factors(Some(*mask), lane);
-                        let row = |i: usize| {
-                            std::array::from_fn(|j| {
-                                s.mul(factor, s.load(from.add(i * place.row + j * BLOCK)))
-                            })
-                        };
-                        window(s, row, store);
+                    (Some((place, block, mask)), None) => {
+                        let from = place.at(tile, *block, lane).sub(place.row + BLOCK);
+                        let mut pixels = square::<S, 6>(s, from, place.row);
+                        if mask.is_some() {
+                            let factor = factors(s, *mask, lane);
+                            for row in &mut pixels {
+                                for pixel in row {
+                                    *pixel = s.mul(*pixel, factor);
+                                }
+                            }
+                        }
+                        window(s, pixels, to, stride);
                     }
                     (None, Some((place, block, mask))) => {
-                        let from = upsampled_at(place, *block, tile).add(lane);
-                        let factor = factors(*mask, lane);
-                        let row = |i: usize| {
-                            std::array::from_fn(|j| {
-                                s.mul(factor, s.load(from.add(i * place.row + j * BLOCK)))
-                            })
-                        };
-                        window_upsampled(s, row, store);
+                        let from = place.at(half, *block, lane).sub(place.row + BLOCK);
+                        let mut pixels = square::<S, 4>(s, from, place.row);
+                        if mask.is_some() {
+                            let factor = factors(s, *mask, lane);
+                            for row in &mut pixels {
+                                for pixel in row {
+                                    *pixel = s.mul(*pixel, factor);
+                                }
+                            }
+                        }
+                        window_upsampled(s, pixels, to, stride);
                     }
                     (Some((place, block, mask)), Some((small, small_block, small_mask))) => {
-                        let from = plain_at(place, *block, tile).add(lane);
-                        let below = upsampled_at(small, *small_block, tile).add(lane);
-                        let (factor, small_factor) = (factors(*mask, lane), factors(*small_mask, lane));
-                        let row = |i: usize| {
-                            let up: [S::V; 4] = std::array::from_fn(|j| {
-                                let value = s.load(below.add(UPSAMPLED[i] * small.row + j * BLOCK));
-                                s.mul(small_factor, value)
-                            });
-                            std::array::from_fn(|j| {
-                                let value = s.load(from.add(i * place.row + j * BLOCK));
-                                s.fma(factor, value, up[UPSAMPLED[j]])
-                            })
-                        };
-                        window(s, row, store);
+                        let from = place.at(tile, *block, lane).sub(place.row + BLOCK);
+                        let below = small.at(half, *small_block, lane).sub(small.row + BLOCK);
+                        let mut pixels = square::<S, 6>(s, from, place.row);
+                        let coarse = square::<S, 4>(s, below, small.row);
+                        let (factor, small_factor) = (factors(s, *mask, lane), factors(s, *small_mask, lane));
+                        for i in 0..6 {
+                            for j in 0..6 {
+                                let up = s.mul(small_factor, coarse[UPSAMPLED[i]][UPSAMPLED[j]]);
+                                pixels[i][j] = s.fma(factor, pixels[i][j], up);
+                            }
+                        }
+                        window(s, pixels, to, stride);
                     }
                     (None, None) => unreachable!("a block that is read from nowhere"),
                 }
