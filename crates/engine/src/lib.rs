@@ -39,7 +39,8 @@ pub use inspect::{
 pub use models::{BundleCard, builtin_models, model_card};
 pub use outcome::{HitLine, RunSummary, SkippedSite};
 pub use params::{
-    DataCredit, Device, GatherParams, NetworkParams, Novelty, PlantedTruth, PlantedValue, ScreenParams, Shard,
+    DataCredit, Device, GatherParams, InstructionSet, NetworkParams, Novelty, PlantedTruth, PlantedValue,
+    ScreenParams, Shard,
 };
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;

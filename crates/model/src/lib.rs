@@ -35,7 +35,7 @@ pub use error::{BundleError, ModelError};
 pub use input::{CROP_PX, CropNormalization, INPUT_PX, classification_input};
 pub use kernels::{Isa, IsaError};
 pub use network::{ClassificationNetwork, Network, SegmentationNetwork};
-pub use segmenter::{MapSamples, Segmenter};
+pub use segmenter::{MapSamples, MemberMaps, Segmenter};
 pub use train::{
     ClassificationRecipe, ClassificationSample, Modality, SegmentationRecipe, SegmentationSample,
     SegmentationVersion, Step, Verdict, train_classifier, train_segmenter,

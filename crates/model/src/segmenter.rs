@@ -1,13 +1,12 @@
 //! Running an ensemble of segmentation networks on an image.
 
-use ndarray::{Array4, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array3, Array4, ArrayView2, s};
 
 use crate::bundle::Bundle;
 use crate::device::DeviceChoice;
 use crate::ensemble::{Ensemble, Method};
 use crate::error::ModelError;
 use crate::network::SegmentationNetwork;
-use crate::reflection::reflect;
 use crate::tiles::{Tile, Tiling};
 use crate::weights::Weights;
 
@@ -18,6 +17,15 @@ pub struct MapSamples {
     pub foreground: Array4<f32>,
     /// Probability that a pixel lies where two nuclei touch: member × draw × row × column.
     pub touch: Array4<f32>,
+}
+
+/// Means over the draws of each member, as probabilities.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberMaps {
+    /// Mean probability that a pixel lies in a nucleus: member × row × column.
+    pub foreground: Array3<f32>,
+    /// Mean probability that a pixel lies where two nuclei touch: member × row × column.
+    pub touch: Array3<f32>,
 }
 
 /// An ensemble of segmentation networks, ready to run.
@@ -93,34 +101,92 @@ impl Segmenter {
         members: Option<&[usize]>,
         draws: usize,
     ) -> Result<MapSamples, ModelError> {
-        let all: Vec<usize> = (0..self.ensemble.len()).collect();
-        let members = members.unwrap_or(&all);
         let (rows, columns) = normalized.dim();
+        let members = self.chosen(members);
         let samples = (members.len(), draws.max(1), rows, columns);
         let mut out = MapSamples {
             foreground: Array4::zeros(samples),
             touch: Array4::zeros(samples),
         };
-        if out.foreground.is_empty() {
-            return Ok(out);
+        self.walk(
+            normalized,
+            &members,
+            draws,
+            &mut |slot, draw, tile, foreground, touch| {
+                for (values, target) in [(foreground, &mut out.foreground), (touch, &mut out.touch)] {
+                    tile.write(values, target.slice_mut(s![slot, draw, .., ..]), |to, from| {
+                        *to = from
+                    });
+                }
+            },
+        )?;
+        Ok(out)
+    }
+
+    /// As [`predict`](Self::predict), but of each member the mean over its draws alone: the memory of one draw.
+    ///
+    /// Errors: a network that cannot run.
+    pub fn predict_means(
+        &self,
+        normalized: ArrayView2<f32>,
+        members: Option<&[usize]>,
+        draws: usize,
+    ) -> Result<MemberMaps, ModelError> {
+        let (rows, columns) = normalized.dim();
+        let members = self.chosen(members);
+        let mut out = MemberMaps {
+            foreground: Array3::zeros((members.len(), rows, columns)),
+            touch: Array3::zeros((members.len(), rows, columns)),
+        };
+        self.walk(
+            normalized,
+            &members,
+            draws,
+            &mut |slot, _, tile, foreground, touch| {
+                for (values, target) in [(foreground, &mut out.foreground), (touch, &mut out.touch)] {
+                    tile.write(values, target.slice_mut(s![slot, .., ..]), |to, from| *to += from);
+                }
+            },
+        )?;
+        if draws > 1 {
+            let n = draws as f32;
+            out.foreground.mapv_inplace(|sum| sum / n);
+            out.touch.mapv_inplace(|sum| sum / n);
+        }
+        Ok(out)
+    }
+
+    fn chosen(&self, members: Option<&[usize]>) -> Vec<usize> {
+        members.map_or_else(|| (0..self.ensemble.len()).collect(), <[usize]>::to_vec)
+    }
+
+    /// Runs all tiles; `each` gets place of the member, draw, tile, and the tile's maps of foreground and touch.
+    fn walk(
+        &self,
+        normalized: ArrayView2<f32>,
+        members: &[usize],
+        draws: usize,
+        each: &mut dyn FnMut(usize, usize, &Tile, &[f32], &[f32]),
+    ) -> Result<(), ModelError> {
+        if normalized.is_empty() {
+            return Ok(());
         }
         let mut pixels = Vec::new();
+        let (rows, columns) = normalized.dim();
         for tile in self.tiling(rows, columns).tiles() {
-            read_tile(normalized, &tile, &mut pixels);
+            tile.read(normalized, &mut pixels);
             let (high, wide) = tile.shape();
             for (slot, &member) in members.iter().enumerate() {
                 let of_member = self.ensemble.draws_of(member, draws);
                 let mut sink = |draw: usize, _: usize, values: &[f32]| {
                     let (foreground, touch) = values.split_at(high * wide);
-                    for (map, target) in [(foreground, &mut out.foreground), (touch, &mut out.touch)] {
-                        write_tile(map, &tile, target.slice_mut(s![slot, draw, .., ..]));
-                    }
+                    each(slot, draw, &tile, foreground, touch);
                 };
                 self.ensemble
                     .run(member, (1, high, wide), &pixels, &of_member, &mut sink)?;
             }
         }
-        Ok(out)
+        Ok(())
     }
 
     /// Bytes that a tile's buffers take: the plan's and the tile's pixels.
@@ -139,34 +205,6 @@ impl Segmenter {
                 self.bytes_of(shape).unwrap_or(0)
             }),
             None => Tiling::whole(padded),
-        }
-    }
-}
-
-/// The pixels of a tile, reflected beyond the image.
-fn read_tile(image: ArrayView2<f32>, tile: &Tile, pixels: &mut Vec<f32>) {
-    let (rows, columns) = image.dim();
-    pixels.clear();
-    for row in tile.rows.read.clone() {
-        let source = image.row(reflect(row as i64, rows));
-        let inside = tile.columns.read.start.min(columns)..tile.columns.read.end.min(columns);
-        pixels.extend(source.slice(s![inside]));
-        let beyond = tile.columns.read.start.max(columns)..tile.columns.read.end;
-        pixels.extend(beyond.map(|column| source[reflect(column as i64, columns)]));
-    }
-}
-
-/// Copies the part of a tile's map that is right into the map of the image.
-fn write_tile(values: &[f32], tile: &Tile, mut target: ArrayViewMut2<f32>) {
-    let (rows, columns) = target.dim();
-    let wide = tile.columns.read.len();
-    let kept = tile.columns.write.start..tile.columns.write.end.min(columns);
-    let from = kept.start - tile.columns.read.start;
-    for row in tile.rows.write.start..tile.rows.write.end.min(rows) {
-        let start = (row - tile.rows.read.start) * wide + from;
-        let source = &values[start..start + kept.len()];
-        for (to, from) in target.slice_mut(s![row, kept.clone()]).iter_mut().zip(source) {
-            *to = *from;
         }
     }
 }

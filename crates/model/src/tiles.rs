@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use kernels::{Graph, NodeId, Operation};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
+
+use crate::reflection::reflect;
 
 /// Tiles begin at multiples of this many pixels: every layer then cuts its map into the same blocks as in the whole image.
 const GRID: usize = 64;
@@ -31,6 +34,36 @@ impl Tile {
     /// Rows and columns that the network sees.
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.rows.read.len(), self.columns.read.len())
+    }
+
+    /// Its pixels, reflected beyond the image.
+    pub(crate) fn read(&self, image: ArrayView2<f32>, pixels: &mut Vec<f32>) {
+        let (rows, columns) = image.dim();
+        let wide = &self.columns.read;
+        pixels.clear();
+        for row in self.rows.read.clone() {
+            let source = image.row(reflect(row as i64, rows));
+            pixels.extend(source.slice(s![wide.start.min(columns)..wide.end.min(columns)]));
+            let beyond = wide.start.max(columns)..wide.end;
+            pixels.extend(beyond.map(|column| source[reflect(column as i64, columns)]));
+        }
+    }
+
+    /// Puts the part of its map that is right into the map of the image, value by value.
+    pub(crate) fn write(&self, map: &[f32], mut image: ArrayViewMut2<f32>, put: impl Fn(&mut f32, f32)) {
+        let (rows, columns) = image.dim();
+        let kept = self.columns.write.start..self.columns.write.end.min(columns);
+        for row in self.rows.write.start..self.rows.write.end.min(rows) {
+            let start =
+                (row - self.rows.read.start) * self.columns.read.len() + kept.start - self.columns.read.start;
+            for (to, from) in image
+                .slice_mut(s![row, kept.clone()])
+                .iter_mut()
+                .zip(&map[start..])
+            {
+                put(to, *from);
+            }
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub fn train_classify(params: &TrainParams, context: &Context) -> Result<TrainOu
     let samples = to_samples(&cells, &set);
     let from = params.start_weights(&Network::Classification(network.clone()))?;
     let device = params.device.into();
+    params.isa.pin()?;
     let steps = (cells.len() * 3 / 4 / recipe.batch * recipe.epochs) as u64;
     let work = params.work_folder()?;
     let members = train_members(

@@ -57,6 +57,7 @@ pub fn train_segment(params: &TrainParams, context: &Context) -> Result<TrainOut
     let plans = ensemble::plans(params.members.unwrap_or(MEMBERS), params.seed);
     let from = params.start_weights(&Network::Segmentation(network.clone()))?;
     let device = params.device.into();
+    params.isa.pin()?;
     let work = params.work_folder()?;
     let steps = recipe.steps as u64;
     let members = train_members(
