@@ -39,9 +39,10 @@ fn network(timing: &NetworkTiming) -> Vec<String> {
             threads(timing.threads)
         ),
         format!(
-            "  {} an image; calls {}",
+            "  {} an image; calls {}{}",
             duration(timing.ms_an_image / 1e3),
-            range(&timing.ms)
+            range(&timing.ms),
+            processor_time(&timing.cpu_ms)
         ),
     ];
     let peak = timing.peak_flops / 1e9;
@@ -88,8 +89,9 @@ fn field(timing: &FieldTiming) -> Vec<String> {
             threads(timing.threads)
         ),
         format!(
-            "  fields {}: find nuclei {}, measure {}, name classes {}",
+            "  fields {}{}: find nuclei {}, measure {}, name classes {}",
             range(&timing.ms),
+            processor_time(&timing.cpu_ms),
             duration(timing.segment_ms / 1e3),
             duration(timing.measure_ms / 1e3),
             duration(timing.classify_ms / 1e3)
@@ -104,6 +106,16 @@ fn field(timing: &FieldTiming) -> Vec<String> {
         )
     }));
     lines
+}
+
+/// What the processor worked for this process: less than the wait where others use the machine, more with many threads.
+fn processor_time(cpu_ms: &[f64]) -> String {
+    let mut sorted = cpu_ms.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.get(sorted.len() / 2);
+    middle.map_or(String::new(), |ms| {
+        format!(", processor time {}", duration(ms / 1e3))
+    })
 }
 
 /// Lowest, middle and highest of wall times in milliseconds.

@@ -5,10 +5,11 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::clock::{median, time};
-use super::{BenchParams, option};
+use super::{BenchParams, check_memory, option};
 use crate::demo::nuclear_planes;
 use crate::screen::diameter::{area_of_diameter, diameter_of_area};
 use crate::screen::networks::Networks;
+use crate::screen::plan::BYTES_A_PIXEL;
 use crate::{Context, EngineError, ScreenParams};
 
 /// Side of a field in pixels where none is asked for.
@@ -97,6 +98,8 @@ pub(super) fn time_field(
         Some(ScreenParams::CLASSIFY_WITH),
         &params.networks,
     )?;
+    let pixels = (size * size) as u64;
+    check_memory(size, pixels * (networks.bytes_a_pixel() + BYTES_A_PIXEL))?;
     let plane = field(size)?;
     let typical = typical_diameter(&networks, &plane)?;
     let (mut segment_ms, mut measure_ms, mut classify_ms) = (Vec::new(), Vec::new(), Vec::new());

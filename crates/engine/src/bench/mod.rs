@@ -15,6 +15,7 @@ use serde::Serialize;
 pub use field::{EnsembleUse, FieldTiming, PlateCost};
 pub use network::{NetworkTiming, RealWork};
 
+use crate::screen::plan::half_of_memory;
 use crate::{Context, EngineError, NetworkParams};
 
 /// What to time.
@@ -82,11 +83,18 @@ pub enum BenchOutcome {
 /// Errors: options that do not go together or that the network cannot take; an instruction set that this machine lacks; an
 /// unknown or damaged bundle; a file that cannot be written.
 pub fn bench(params: &BenchParams, context: &Context<'_>) -> Result<BenchOutcome, EngineError> {
-    at_least_one("--iters", Some(params.iterations))?;
-    at_least_one("--size", params.size)?;
-    at_least_one("--batch", params.batch)?;
-    at_least_one("--sites", Some(params.sites))?;
-    at_least_one("--threads", params.threads)?;
+    within("--iters", Some(params.iterations), 1_000_000)?;
+    within("--size", params.size, 1 << 16)?;
+    within("--batch", params.batch, 1 << 16)?;
+    within("--sites", Some(params.sites), 1_000_000)?;
+    within("--threads", params.threads, 4096)?;
+    if params.networks.draws.is_some_and(|draws| draws > 1000) {
+        return Err(option(
+            "--draws",
+            params.networks.draws.unwrap_or_default(),
+            "must be 1000 or less",
+        ));
+    }
     pin(&params.isa)?;
     let threads = params
         .threads
@@ -116,9 +124,26 @@ fn pin(isa: &str) -> Result<(), EngineError> {
     model::Isa::select(wanted).map_err(|error| option("--isa", isa, error.to_string()))
 }
 
-fn at_least_one(name: &'static str, value: Option<usize>) -> Result<(), EngineError> {
+fn within(name: &'static str, value: Option<usize>, most: usize) -> Result<(), EngineError> {
     match value {
         Some(0) => Err(option(name, 0, "must be 1 or more")),
+        Some(value) if value > most => Err(option(name, value, format!("must be {most} or less"))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what would need more than half of the machine's memory.
+fn check_memory(size: usize, bytes: u64) -> Result<(), EngineError> {
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    match half_of_memory() {
+        Some(half) if bytes > half => {
+            let what = format!(
+                "needs {:.1} GiB, more than half of this machine's memory ({:.1} GiB); make --size or --batch smaller",
+                gib(bytes),
+                gib(half)
+            );
+            Err(option("--size", size, what))
+        }
         _ => Ok(()),
     }
 }

@@ -1,10 +1,12 @@
 //! One network alone.
 
+use std::path::Path;
+
 use model::{BenchNetwork, ModelError, Task};
 use serde::Serialize;
 
 use super::clock::{Times, median, time};
-use super::{BenchParams, option};
+use super::{BenchParams, check_memory, option};
 use crate::files::write_whole;
 use crate::{Context, Device, EngineError};
 
@@ -60,13 +62,16 @@ pub struct RealWork {
     pub share_of_peak: f64,
 }
 
+/// A step of training keeps all maps and their gradients, a forward pass only those still to be read: about ten times as much.
+const TRAINING_MAPS: u64 = 10;
+
 /// Networks that can be timed, with the side and the batch that each is made for.
 fn network(name: &str) -> Result<(BenchNetwork, usize, usize), EngineError> {
     Ok(match name {
         "unet" => (BenchNetwork::reference_unet()?, 256, 1),
         "resnet" => (BenchNetwork::reference_resnet()?, 64, 64),
         _ => {
-            let bundle = crate::bundles::find(name)?;
+            let bundle = crate::bundles::find(name).map_err(unknown)?;
             let (size, batch) = match bundle.manifest.task {
                 Task::Segment => (1024, 1),
                 Task::Classify => (model::INPUT_PX, 64),
@@ -74,6 +79,17 @@ fn network(name: &str) -> Result<(BenchNetwork, usize, usize), EngineError> {
             (BenchNetwork::from_bundle(&bundle), size, batch)
         }
     })
+}
+
+/// Names the two reference networks as well where a bundle is unknown.
+fn unknown(error: EngineError) -> EngineError {
+    match error {
+        EngineError::Bundle { name, what } if !Path::new(&name).exists() => EngineError::Bundle {
+            name,
+            what: format!("{what}; reference networks: unet, resnet"),
+        },
+        other => other,
+    }
 }
 
 /// Times the network of that name.
@@ -102,6 +118,13 @@ pub(super) fn time_network(
             "one member is trained at a time; leave --members and --draws out",
         ));
     }
+    if draws > 0 && !network.has_dropout() {
+        return Err(option(
+            "--draws",
+            draws,
+            format!("{name:?} has no dropout; leave --draws out"),
+        ));
+    }
     let mut timing = NetworkTiming {
         network: name.to_owned(),
         size,
@@ -121,6 +144,11 @@ pub(super) fn time_network(
         plain_share_of_peak: 0.0,
         losses: Vec::new(),
     };
+    let mut bytes = network.working_set(size, batch).map_err(size_error)?;
+    if params.train {
+        bytes = bytes.saturating_mul(TRAINING_MAPS);
+    }
+    check_memory(size, bytes)?;
     let times = if params.train {
         let mut training = network.training(size, batch).map_err(size_error)?;
         if let Some(path) = &params.export {

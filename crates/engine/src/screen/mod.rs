@@ -7,7 +7,7 @@ pub(crate) mod facts;
 pub(crate) mod folder;
 mod fragments;
 pub(crate) mod networks;
-mod plan;
+pub(crate) mod plan;
 pub(crate) mod settings;
 pub(crate) mod site;
 pub(crate) mod table;

@@ -7,7 +7,7 @@ mod inference;
 mod training;
 
 use candle_core::{Device, Result as CandleResult, Tensor};
-use kernels::{Isa, Philox};
+use kernels::{Isa, Philox, Plan};
 
 pub use inference::InferenceBench;
 pub use training::TrainingBench;
@@ -140,6 +140,24 @@ impl BenchNetwork {
     /// Members that an ensemble of it can have.
     pub fn members(&self) -> usize {
         self.members.len()
+    }
+
+    /// Whether it has a dropout layer, without which all draws are one.
+    pub fn has_dropout(&self) -> bool {
+        matches!(
+            self.definition,
+            Definition::Segmentation(_) | Definition::Classification(_)
+        )
+    }
+
+    /// Bytes of the buffers of a forward pass, and of its images, before either is made.
+    ///
+    /// Errors: a size that the network cannot take.
+    pub fn working_set(&self, size: usize, batch: usize) -> Result<u64, ModelError> {
+        self.check_size(size)?;
+        let plan = Plan::compile(&self.definition.graph(&self.members[0])?.graph, Isa::detect());
+        let images = 4 * self.input_channels() * size * size * batch;
+        Ok((plan.working_set(batch, size, size) + images) as u64)
     }
 
     /// A forward pass of the first member, dropout off, over `batch` images of `size` × `size` pixels.
