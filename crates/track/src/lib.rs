@@ -26,6 +26,7 @@
 mod appearance;
 mod calibration;
 mod candidates;
+mod contact;
 mod decode;
 mod detections;
 mod divisions;
@@ -33,6 +34,7 @@ mod drift;
 mod error;
 mod estimate;
 mod fitted;
+mod fragments;
 mod gaps;
 mod graph;
 mod lineage;
