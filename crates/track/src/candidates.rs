@@ -91,7 +91,7 @@ pub(crate) struct Search<'a> {
     frames: Range<usize>,
     max_speed: Option<f64>,
     divisions: bool,
-    /// Log weights of each object's ending, beginning and staying, by its distance from the edge of the field.
+    /// Log weights of each object's ending, beginning and staying.
     ends: Vec<f64>,
     begins: Vec<f64>,
     stays: Vec<f64>,
@@ -106,17 +106,22 @@ impl<'a> Search<'a> {
         max_speed: Option<f64>,
         divisions: bool,
     ) -> Self {
-        let border = &scene.border[scene.start[frames.start]..scene.start[frames.end]];
-        let stay = |leave: f64| (1.0 - leave - model.divide).max(0.05).ln();
+        let objects = scene.start[frames.start]..scene.start[frames.end];
         Self {
             scene,
             model,
             frames,
             max_speed,
             divisions,
-            ends: border.iter().map(|&d| model.leave.at(d).ln()).collect(),
-            begins: border.iter().map(|&d| model.enter.at(d).ln()).collect(),
-            stays: border.iter().map(|&d| stay(model.leave.at(d))).collect(),
+            ends: objects
+                .clone()
+                .map(|i| model.leave.at(scene.border[i]).ln())
+                .collect(),
+            begins: objects
+                .clone()
+                .map(|i| model.enter.at(scene.border[i]).ln())
+                .collect(),
+            stays: objects.map(|i| model.log_stay(scene, i)).collect(),
         }
     }
 
@@ -186,7 +191,7 @@ impl<'a> Search<'a> {
     fn offset(&self, gap: usize) -> f64 {
         // Looks add this much at most for most links.
         let looks = 0.7 * self.model.appearance.len() as f64;
-        self.scene.area_per_object.ln() + self.model.log_seen_after(gap) + looks
+        self.scene.area_per_object.ln() + self.model.log_seen_after_at_most(gap) + looks
     }
 
     /// Distance at which a link's log weight falls to `floor`, within the limits of speed and crowding.
@@ -205,7 +210,7 @@ impl<'a> Search<'a> {
             .motion
             .log_density(UNKNOWN, [0.0; 2], gap, self.scene.step(from, to))
             + self.scene.area_per_object.ln()
-            + self.model.log_seen_after(gap)
+            + self.model.log_seen_after(self.scene, from, to, gap)
             + self.stays[from - self.base()]
             + looks;
         (log_weight > self.log_apart(from, to) + HOPELESS_ALONE).then_some(Candidate {
@@ -296,7 +301,7 @@ impl<'a> Search<'a> {
             let rival = forward[i].without(c.to).max(backward[j].without(c.from));
             let apart = self
                 .log_apart(c.from as usize, c.to as usize)
-                .max(self.model.false_rate.ln());
+                .max(self.model.false_objects.noise.ln());
             if c.log_weight > rival.max(apart) + CLEAR {
                 continues[i] = true;
                 comes[j] = true;
@@ -327,7 +332,7 @@ impl<'a> Search<'a> {
             let rival = forward[i].without(c.to).max(backward[j].without(c.from));
             let apart = self
                 .log_apart(c.from as usize, c.to as usize)
-                .max(self.model.false_rate.ln());
+                .max(self.model.false_objects.noise.ln());
             if c.log_weight > rival.max(apart) + CLEAR {
                 owner[j] = c.from;
             }
@@ -422,7 +427,7 @@ impl<'a> Search<'a> {
         let leave = self.ends[i - base];
         // What else may have become of a daughter: she entered, is false, or continues another cell.
         let otherwise = |j: u32| {
-            let enters = self.begins[j as usize - base].max(model.false_rate.ln());
+            let enters = self.begins[j as usize - base].max(model.false_objects.noise.ln());
             enters.max(claims[j as usize - base].without(i as u32))
         };
         for (a, &(j, gj)) in near.iter().enumerate() {
@@ -431,7 +436,7 @@ impl<'a> Search<'a> {
                     continue;
                 };
                 let looks = model.appearance.log_division(i, [j as usize, k as usize]);
-                let missed = (1.0 - model.detected).max(1e-9).ln();
+                let missed = model.missed(scene, i).max(1e-9).ln();
                 let seen = 2.0 * model.detected.ln()
                     + match (gj, gk) {
                         (1, 1) => 0.0,

@@ -28,6 +28,7 @@
 mod appearance;
 mod calibration;
 mod candidates;
+mod contact;
 mod counts;
 mod decode;
 mod detections;
@@ -36,6 +37,7 @@ mod drift;
 mod error;
 mod estimate;
 mod fitted;
+mod fragments;
 mod gaps;
 mod graph;
 mod lineage;
