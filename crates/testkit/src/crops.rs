@@ -53,7 +53,7 @@ impl Crops {
         for (name, bytes) in files() {
             let phase = match name.split('/').next() {
                 Some("Interphase") => Phase::Interphase,
-                Some("Prometaphase" | "MetaphaseAlignment") => Phase::Prophase,
+                Some("Prometaphase" | "MetaphaseAlignment") => Phase::Prometaphase,
                 Some("Metaphase") => Phase::Metaphase,
                 Some("Anaphase") => Phase::Anaphase,
                 Some("Apoptosis") => Phase::Apoptosis,

@@ -57,7 +57,7 @@ pub struct Faults {
     pub false_objects: f64,
     /// Mean number of frames that a false object stays in place (debris); 1 is noise.
     pub false_frames: f64,
-    /// Probability that two touching nuclei are found as one.
+    /// Share of the pairs of touching nuclei that are found as one (up to 0.75); a merge lasts four frames on average while they touch.
     pub merged: f64,
     /// Share of nuclei that are found as two.
     pub split: f64,
@@ -231,7 +231,7 @@ fn draw_faults(frames: usize, chance: &mut Chance) -> Faults {
     };
     let missed = share(0.25, 0.003, 0.10);
     let false_objects = share(0.25, 0.002, 0.04);
-    let merged = share(0.3, 0.02, 0.3);
+    let merged = share(0.3, 0.01, 0.15);
     let split = share(0.4, 0.0005, 0.008);
     let mut drift_px = [0.0; 2];
     if chance.happens(0.5) {

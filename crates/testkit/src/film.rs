@@ -61,7 +61,7 @@ impl Film {
                 let look = portraits.entry(nucleus.cell).or_insert_with(|| Portrait {
                     crops: [
                         Phase::Interphase,
-                        Phase::Prophase,
+                        Phase::Prometaphase,
                         Phase::Metaphase,
                         Phase::Anaphase,
                         Phase::Apoptosis,

@@ -39,8 +39,8 @@ pub fn detections(movie: &Movie, looks: bool) -> Detections {
         if looks {
             frame.area.push(detection.area);
             frame.intensity.push(detection.mean.max(1e-3));
-            let dividing =
-                [Phase::Metaphase, Phase::Anaphase].map(|phase| detection.probability[phase as usize]);
+            let dividing = [Phase::Prometaphase, Phase::Metaphase, Phase::Anaphase]
+                .map(|phase| detection.probability[phase as usize]);
             frame.mitosis.push(dividing.iter().sum::<f64>().clamp(0.0, 1.0));
             frame.features[0].push(detection.eccentricity);
         }
@@ -60,8 +60,8 @@ pub fn detections(movie: &Movie, looks: bool) -> Detections {
 
 /// Tracks a movie with the default options and judges every claim; `number` tells this movie's claims from others'.
 ///
-/// A link is right when both of its objects show one cell (a merge shows two) and no detection of that cell lies between; a division when its three
-/// objects are a mother and two daughters of hers. Errors: what the tracker refuses.
+/// A link is right when both of its objects show one cell (a merge shows two) and no detection of that cell alone lies between; one that joins two false
+/// objects is not judged, as there is no cell to be right about. A division is right when its three objects are a mother and two daughters of hers. Errors: what the tracker refuses.
 pub fn judge(movie: &Movie, number: usize, looks: bool) -> Result<Verdict, TrackError> {
     let tracks = track(&detections(movie, looks), &TrackOptions::default())?;
     Ok(verdict(movie, number, &tracks))
@@ -82,26 +82,36 @@ fn verdict(movie: &Movie, number: usize, tracks: &Tracks) -> Verdict {
         probability,
         right,
     };
-    let links = tracks.links.iter().map(|link| {
+    let links = tracks.links.iter().filter_map(|link| {
         let (from, to) = (cells(link.from), cells(link.to));
+        if from.0 == 0 && to.0 == 0 {
+            return None;
+        }
         let in_both = |cell: u32| cell > 0 && [to.0, to.1].contains(&cell);
         let cell = [from.0, from.1].into_iter().find(|&cell| in_both(cell));
+        // A merge between shows the cell too, but may be the other cell's detection.
         let passed_over = |cell: u32| {
-            let between = link.from.frame + 1..link.to.frame;
-            between
-                .into_iter()
-                .any(|frame| shown[frame as usize].iter().any(|found| found.0 == cell))
+            let mut between = link.from.frame + 1..link.to.frame;
+            between.any(|frame| shown[frame as usize].contains(&(cell, 0)))
         };
-        judged(link.probability, cell.is_some_and(|cell| !passed_over(cell)))
+        Some(judged(
+            link.probability,
+            cell.is_some_and(|cell| !passed_over(cell)),
+        ))
     });
     let divisions = tracks.divisions.iter().map(|division| {
-        let mother = cells(division.mother).0;
-        let [one, two] = division.daughters.map(|daughter| cells(daughter).0);
-        let hers = |daughter: u32| mother_of.get(&daughter) == Some(&mother);
-        judged(
-            division.probability,
-            mother > 0 && one != two && hers(one) && hers(two),
-        )
+        let mother = cells(division.mother);
+        let [one, two] = division.daughters.map(cells);
+        // The daughters of a mother that an object shows; a merge shows two cells.
+        let hers = |cell: u32| {
+            let of = mother_of.get(&cell);
+            cell > 0 && of.is_some_and(|of| [mother.0, mother.1].contains(of))
+        };
+        let pairs = [(one.0, two.0), (one.0, two.1), (one.1, two.0), (one.1, two.1)];
+        let right = pairs
+            .iter()
+            .any(|&(a, b)| a != b && hers(a) && hers(b) && mother_of[&a] == mother_of[&b]);
+        judged(division.probability, right)
     });
     let mut children: BTreeMap<u32, usize> = BTreeMap::new();
     mother_of

@@ -86,7 +86,7 @@ impl Movie {
         }
         fs::write(folder.join("truth.csv"), truth)?;
         let mut found = String::from(
-            "frame,x,y,area,mean,eccentricity,solidity,p_interphase,p_prophase,p_metaphase,p_anaphase,p_apoptosis,truth_id,truth_id_2\n",
+            "frame,x,y,area,mean,eccentricity,solidity,p_interphase,p_prometaphase,p_metaphase,p_anaphase,p_apoptosis,truth_id,truth_id_2\n",
         );
         for detection in &self.detections {
             found += &format!("{},{:.3},{:.3},", detection.frame, detection.x, detection.y);

@@ -21,7 +21,7 @@ pub enum Phase {
     /// Not dividing, not dying.
     Interphase,
     /// Condensed, not yet aligned: prometaphase and aligning chromosomes.
-    Prophase,
+    Prometaphase,
     /// A plate.
     Metaphase,
     /// One of two separating plates.
@@ -110,7 +110,7 @@ struct Row {
     solidity: f64,
     area_noise: Option<f64>,
     p_interphase: Option<f64>,
-    p_prophase: Option<f64>,
+    p_prometaphase: Option<f64>,
     p_metaphase: Option<f64>,
     p_anaphase: Option<f64>,
     p_apoptosis: Option<f64>,
@@ -129,7 +129,7 @@ impl Row {
             area_noise: given(self.area_noise),
             probability: [
                 self.p_interphase,
-                self.p_prophase,
+                self.p_prometaphase,
                 self.p_metaphase,
                 self.p_anaphase,
                 self.p_apoptosis,
@@ -238,7 +238,7 @@ mod tests {
                 let nuclei = Nuclei::of(group, &mut Chance::new(1, "nuclei"));
                 for phase in [
                     Phase::Interphase,
-                    Phase::Prophase,
+                    Phase::Prometaphase,
                     Phase::Metaphase,
                     Phase::Anaphase,
                     Phase::Apoptosis,
