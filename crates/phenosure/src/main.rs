@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod console;
 mod printing;
+mod tracking;
 mod training;
 
 use std::process::ExitCode;
