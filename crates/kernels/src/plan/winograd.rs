@@ -1,5 +1,7 @@
 //! Winograd convolution of one block of tiles: input transform, 36 products, output transform, without leaving the cache.
 
+use super::draws::{self, Draw};
+use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
 use super::packing::WinogradWeights;
 use super::vector::{BLOCK, Kernel, Simd};
@@ -100,6 +102,10 @@ pub(crate) struct WinogradBlock<'a> {
     pub weights: &'a WinogradWeights,
     pub calls: &'a Calls,
     pub target: Target,
+    /// Takes the pixels instead of the target's map.
+    pub head: Option<Head<'a>>,
+    /// Draws that share the products; without any, the head's results are stored as they are.
+    pub draws: &'a [Draw],
     pub grid: Grid,
     pub first: usize,
     pub tiles: usize,
@@ -116,6 +122,13 @@ impl Kernel for WinogradBlock<'_> {
         let tiles = &mut tiles[..self.tiles];
         for (index, tile) in tiles.iter_mut().enumerate() {
             *tile = self.grid.tile(self.first + index);
+        }
+        // The next block, whose inputs are asked for meanwhile.
+        let mut next = [Tile::default(); MOST_TILES];
+        let next_count = self.tiles.min(self.grid.tiles() - self.first - self.tiles);
+        let next = &mut next[..next_count];
+        for (index, tile) in next.iter_mut().enumerate() {
+            *tile = self.grid.tile(self.first + self.tiles + index);
         }
         let (weights, chunk) = (self.weights, self.weights.cut.input_blocks);
         let inputs = chunk.min(weights.inputs);
@@ -138,6 +151,16 @@ impl Kernel for WinogradBlock<'_> {
                     transformed = weights.input_chunks() == 1;
                 }
                 for position in 0..36 {
+                    if first == 0 {
+                        self.ask(
+                            s,
+                            position,
+                            tiles,
+                            out_groups[0].first,
+                            blocks,
+                            if outputs == 0 { next } else { &[] },
+                        );
+                    }
                     let count = weights.kept(first, position) - first;
                     let mut out = 0;
                     for (index, group) in out_groups.iter().enumerate() {
@@ -174,6 +197,30 @@ impl Kernel for WinogradBlock<'_> {
                     }
                 }
             }
+            if let Some(head) = &self.head {
+                let pixels_at = m.wrapping_add(36 * m_stride);
+                for draw in self
+                    .draws
+                    .iter()
+                    .map(Some)
+                    .chain(self.draws.is_empty().then_some(None))
+                {
+                    let head = Head {
+                        planes: draw.map_or(head.planes, |draw| draw.planes),
+                        ..*head
+                    };
+                    for (part, part_tiles) in tiles.chunks(head::TILES).enumerate() {
+                        let first = part * head::TILES;
+                        // SAFETY: the products were just written; behind them lies the head's scratch.
+                        unsafe {
+                            let (m, v) = ((m.cast_const(), m_stride), (v.cast_const(), v_stride));
+                            self.to_scratch(s, m, v, draw, first, part_tiles.len(), pixels_at);
+                            head.finish(s, pixels_at, part_tiles);
+                        }
+                    }
+                }
+                continue;
+            }
             for block in 0..blocks {
                 let from = m.wrapping_add(block * self.tiles * BLOCK);
                 let out = out_groups[0].first + block;
@@ -185,6 +232,116 @@ impl Kernel for WinogradBlock<'_> {
                             let y = pixels(s, at, m_stride);
                             let size = (self.grid.rows, self.grid.columns);
                             self.target.finish(s, y, tile, (out, lane), size);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl WinogradBlock<'_> {
+    /// Output transform, bias and activation of some tiles into (block, tile, pixel, 16), for one draw.
+    ///
+    /// # Safety
+    /// `m` and `v` must hold the products and transforms of all tiles, `to` have room for [`head::TILES`] tiles of all blocks.
+    #[inline(always)]
+    unsafe fn to_scratch<S: Simd>(
+        &self,
+        s: S,
+        (m, m_stride): (*const f32, usize),
+        (v, v_stride): (*const f32, usize),
+        draw: Option<&Draw>,
+        first: usize,
+        count: usize,
+        to: *mut f32,
+    ) {
+        let mut kept = [0.0f32; 36 * BLOCK];
+        for (group, blocks) in self.weights.groups.iter().enumerate() {
+            for block in 0..blocks.blocks {
+                let out = blocks.first + block;
+                for index in 0..count {
+                    let mut target = self.target;
+                    target.full = Some(Place {
+                        origin: to.wrapping_add(index * head::TILE_PIXELS * BLOCK),
+                        image: 0,
+                        plane: head::PIXELS * BLOCK,
+                        row: 4 * BLOCK,
+                        rows: 4,
+                        columns: 4,
+                    });
+                    let tile = (first + index) * BLOCK;
+                    let mut products = (m.wrapping_add(out * self.tiles * BLOCK + tile), m_stride);
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        if let Some(draw) = draw {
+                            let values = (v.add(tile), self.tiles * BLOCK, v_stride);
+                            let place = (group, block);
+                            draws::without(
+                                s,
+                                self.weights,
+                                &draw.dropped,
+                                products,
+                                values,
+                                place,
+                                kept.as_mut_ptr(),
+                            );
+                            products = (kept.as_ptr(), BLOCK);
+                        }
+                        for lane in (0..BLOCK).step_by(S::LANES) {
+                            let y = pixels(s, products.0.add(lane), products.1);
+                            target.finish(s, y, Tile::default(), (out, lane), (4, 4));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for a 36th of the lines that will be written by this block and read by the next.
+    #[inline(always)]
+    fn ask<S: Simd>(
+        &self,
+        s: S,
+        position: usize,
+        tiles: &[Tile],
+        first: usize,
+        blocks: usize,
+        next: &[Tile],
+    ) {
+        if let Some(place) = &self.target.full {
+            for &tile in &tiles[position * tiles.len() / 36..(position + 1) * tiles.len() / 36] {
+                for block in first..first + blocks {
+                    let to = place.at(tile, block, 0);
+                    for i in 0..4 {
+                        for j in 0..4 {
+                            s.prefetch_write(to.wrapping_add(i * place.row + j * BLOCK));
+                        }
+                    }
+                }
+            }
+        }
+        for &tile in &next[position * next.len() / 36..(position + 1) * next.len() / 36] {
+            for read in self.reads {
+                if let Some((place, block, _)) = &read.plain {
+                    let from = place.at(tile, *block, 0).wrapping_add(BLOCK);
+                    // Rows and columns before these belong to the tiles before.
+                    for i in 1..5 {
+                        for j in 0..4 {
+                            s.prefetch_later(from.wrapping_add(i * place.row + j * BLOCK));
+                        }
+                    }
+                }
+                if let Some((place, block, _)) = &read.upsampled {
+                    let half = Tile {
+                        image: tile.image,
+                        row: tile.row / 2,
+                        column: tile.column / 2,
+                    };
+                    let from = place.at(half, *block, 0).wrapping_add(BLOCK);
+                    for i in 1..3 {
+                        for j in 0..2 {
+                            s.prefetch_later(from.wrapping_add(i * place.row + j * BLOCK));
                         }
                     }
                 }
