@@ -1,5 +1,8 @@
 //! Winograd convolution of one block of tiles: input transform, 36 products, output transform, without leaving the cache.
 
+// Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
+#![allow(clippy::needless_range_loop)]
+
 use super::draws::{self, Draw};
 use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
@@ -72,7 +75,7 @@ impl Calls {
 
 /// Values between transform positions: an odd number of lines, so that the 36 stores of a tile fall into different cache sets.
 fn position_stride(blocks: usize, tiles: usize) -> usize {
-    (blocks * tiles | 1) * BLOCK
+    ((blocks * tiles) | 1) * BLOCK
 }
 
 fn output_blocks(weights: &WinogradWeights) -> usize {
@@ -214,7 +217,7 @@ impl Kernel for WinogradBlock<'_> {
                         // SAFETY: the products were just written; behind them lies the head's scratch.
                         unsafe {
                             let (m, v) = ((m.cast_const(), m_stride), (v.cast_const(), v_stride));
-                            self.to_scratch(s, m, v, draw, first, part_tiles.len(), pixels_at);
+                            self.to_scratch(s, m, v, draw, (first, part_tiles.len()), pixels_at);
                             head.finish(s, pixels_at, part_tiles);
                         }
                     }
@@ -252,8 +255,7 @@ impl WinogradBlock<'_> {
         (m, m_stride): (*const f32, usize),
         (v, v_stride): (*const f32, usize),
         draw: Option<&Draw>,
-        first: usize,
-        count: usize,
+        (first, count): (usize, usize),
         to: *mut f32,
     ) {
         let mut kept = [0.0f32; 36 * BLOCK];

@@ -110,7 +110,7 @@ impl Geometry {
 
     /// Values from a block of channels to the next: an odd number of lines, so that blocks fall into different cache sets.
     pub fn plane(self) -> usize {
-        (Self::padded(self.rows) * Self::padded(self.columns) | 1) * BLOCK
+        ((Self::padded(self.rows) * Self::padded(self.columns)) | 1) * BLOCK
     }
 
     /// Values from an image to the next.
