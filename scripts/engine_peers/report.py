@@ -177,7 +177,7 @@ def figure(run, path):
     matplotlib.rcParams["svg.hashsalt"] = "engine"
     results = {result["row"]: result for result in run["results"]}
     rows = [row for row in ROWS if row["name"] in results and row["kind"] == "speed" and row["threads"] == 1][::-1]
-    axes = plot.subplots(figsize=(9, 0.42 * len(rows) + 1.2))[1]
+    axes = plot.subplots(figsize=(9, 0.42 * len(rows) + 1.3))[1]
     for place, row in enumerate(rows):
         middle, low, high = spread(ratios(row, results[row["name"]]))
         color = "#0072b2" if row["isa"] == "native" else "#56b4e9"
@@ -188,8 +188,8 @@ def figure(run, path):
             axes.plot([row["target"]] * 2, [place - 0.4, place + 0.4], color="#d55e00", linewidth=2)
     axes.axvline(1, color="#555555", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row["title"].replace("`", "") for row in rows], fontsize=9)
-    axes.set_xlabel("times as fast as the best peer (training: as torch channels_last); orange: target; whiskers: quartiles over rounds", fontsize=9)
-    axes.set_xlim(left=0)
+    axes.set_xlabel("times as fast as the best peer (training: as torch channels_last)\norange: target; whiskers: quartiles over rounds", fontsize=9)
+    axes.set_xlim(0, 1.12 * axes.get_xlim()[1])
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     plot.tight_layout()
