@@ -4,8 +4,8 @@
 //! channels are computed once, and each draw takes away the products of the few channels that it drops. A draw's result
 //! depends on its own mask alone, not on the draws beside it.
 
-use super::fusion::{Step, Steps, Term};
 use super::packing::WinogradWeights;
+use super::step::{Step, Steps, Term};
 use super::vector::{BLOCK, Simd};
 use super::winograd_input::vanishes_upsampled;
 

@@ -5,7 +5,7 @@
 
 use std::alloc::{Layout as AllocationLayout, alloc, dealloc, handle_alloc_error};
 
-use super::fusion::{MapId, Steps};
+use super::step::{MapId, Steps};
 use super::vector::BLOCK;
 use crate::graph::MapShape;
 
