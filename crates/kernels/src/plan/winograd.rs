@@ -260,7 +260,11 @@ impl WinogradBlock<'_> {
     ) {
         let mut kept = [0.0f32; 36 * BLOCK];
         for (group, blocks) in self.weights.groups.iter().enumerate() {
-            let starts = if draw.is_some() { draws::starts(self.weights, group) } else { [(0, 0); 25] };
+            let starts = if draw.is_some() {
+                draws::starts(self.weights, group)
+            } else {
+                [(0, 0); 25]
+            };
             for block in 0..blocks.blocks {
                 let out = blocks.first + block;
                 for index in 0..count {
@@ -278,9 +282,20 @@ impl WinogradBlock<'_> {
                     // SAFETY: the caller's promise.
                     unsafe {
                         if let Some(draw) = draw {
-                            let (values, place) = ((v.add(tile), self.tiles * BLOCK, v_stride), (group, block, &starts));
+                            let (values, place) = (
+                                (v.add(tile), self.tiles * BLOCK, v_stride),
+                                (group, block, &starts),
+                            );
                             let products = (products, m_stride);
-                            draws::without(s, self.weights, &draw.dropped, products, values, place, kept.as_mut_ptr());
+                            draws::without(
+                                s,
+                                self.weights,
+                                &draw.dropped,
+                                products,
+                                values,
+                                place,
+                                kept.as_mut_ptr(),
+                            );
                         }
                         for lane in (0..BLOCK).step_by(S::LANES) {
                             let y = match draw {
