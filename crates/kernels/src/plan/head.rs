@@ -49,6 +49,11 @@ impl Head<'_> {
     #[inline(always)]
     pub unsafe fn finish<S: Simd>(&self, s: S, from: *mut f32, tiles: &[Tile]) {
         let results = from.wrapping_add(self.input_blocks * PIXELS * BLOCK);
+        if self.shuffle {
+            for &tile in tiles {
+                self.ask(s, tile);
+            }
+        }
         for &(row, multiply) in self.calls {
             let product = Product {
                 a: from.wrapping_add(row * BLOCK),
@@ -93,6 +98,19 @@ impl Head<'_> {
         }
     }
 
+    /// Asks for the lines that a shuffled tile is stored to.
+    #[inline(always)]
+    fn ask<S: Simd>(&self, s: S, tile: Tile) {
+        let (rows, columns) = self.size;
+        let channels = self.channels / 4;
+        for channel in 0..channels {
+            for i in 0..8 {
+                let row = (tile.image * channels + channel) * 2 * rows + 2 * tile.row + i;
+                s.prefetch_write(self.planes.wrapping_add(row * 2 * columns + 2 * tile.column));
+            }
+        }
+    }
+
     /// # Safety
     /// As [`Head::finish`].
     #[inline(always)]
@@ -123,6 +141,16 @@ impl Head<'_> {
                 let row = (tile.image * channels + channel) * 2 * rows + 2 * tile.row + i;
                 let to = self.planes.wrapping_add(row * 2 * columns + 2 * tile.column);
                 let from = values.wrapping_add(i / 2 * 4 * BLOCK + 4 * channel + i % 2 * 2);
+                if tile_columns == 4 {
+                    for j in 0..4 {
+                        // SAFETY: as below.
+                        unsafe {
+                            let pair = from.add(j * BLOCK).cast::<u64>().read_unaligned();
+                            to.add(2 * j).cast::<u64>().write_unaligned(pair);
+                        }
+                    }
+                    continue;
+                }
                 for j in 0..tile_columns {
                     // SAFETY: two neighbouring channels are two neighbouring pixels, in the planes.
                     unsafe {
