@@ -39,7 +39,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             frames[t].push(p);
         }
     }
-    let tracks = track(&Detections::from_points(&frames), &TrackOptions::default())?;
+    let tracks = track(
+        &Detections::from_points(&frames),
+        &TrackOptions {
+            rounds: std::env::var("ROUNDS").map_or(4, |r| r.parse().unwrap_or(4)),
+            ..TrackOptions::default()
+        },
+    )?;
     let mut writer = csv::Writer::from_path(result)?;
     writer.write_record(["track_id", "frame", "x", "y", "parent_id", "probability"])?;
     for o in &tracks.objects {

@@ -22,12 +22,14 @@
 //! [`score`] says how good a tracking is against a truth.
 //!
 //! # Not here
-//! Pixels, files, tables.
+//! Pixels, files, tables. How good a tracking is against a truth is in [`score`].
 #![forbid(unsafe_code)]
 
 mod appearance;
 mod calibration;
 mod candidates;
+mod contact;
+mod counts;
 mod decode;
 mod detections;
 mod divisions;
@@ -35,6 +37,7 @@ mod drift;
 mod error;
 mod estimate;
 mod fitted;
+mod fragments;
 mod gaps;
 mod graph;
 mod lineage;
@@ -47,6 +50,7 @@ pub mod score;
 mod tracker;
 mod tracks;
 
+pub use counts::{CountInterval, count_interval};
 pub use detections::{Detections, Frame};
 pub use error::TrackError;
 pub use fitted::FittedModel;

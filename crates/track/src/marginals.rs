@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use crate::graph::Graph;
 
 /// Sweeps in each direction at most.
-const SWEEPS: usize = 60;
+const SWEEPS: usize = 40;
 /// Relative change of a message that still matters.
-const TOLERANCE: f64 = 1e-4;
+const TOLERANCE: f64 = 1e-3;
 /// Sweeps after which messages are damped.
 const FREE_SWEEPS: usize = 12;
 /// Messages stay between this and its inverse.

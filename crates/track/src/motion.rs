@@ -190,10 +190,15 @@ impl StepLaw {
 
     /// Largest distance at which the log density is still `floor`; 0 if it is nowhere.
     pub fn reach(&self, floor: f64) -> f64 {
-        let last = (0..=BINS).rev().find(|&b| self.table[b] >= floor);
-        last.map_or(0.0, |b| {
-            (self.axis.low + b as f64 * self.axis.per_bin).exp().sqrt()
-        })
+        // Mixtures of round normal densities fall with distance.
+        let above = self.table.partition_point(|&v| v >= floor);
+        if above == 0 {
+            0.0
+        } else {
+            (self.axis.low + (above - 1) as f64 * self.axis.per_bin)
+                .exp()
+                .sqrt()
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub fn track(detections: &Detections, options: &TrackOptions) -> Result<Tracks, 
     let scene = Scene::new(detections);
     let tracker = Tracker::new(detections, options, &scene);
     let (model, fitted) = tracker.learn();
-    let (graph, m) = tracker.solve(&model, 0..scene.frames());
+    let (graph, m) = tracker.solve(&model, 0..scene.frames(), true);
     let choice = choose(&graph, &m);
     Ok(assemble(detections, &scene, &model, &graph, &m, &choice, fitted))
 }
@@ -84,14 +84,15 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    fn solve(&self, model: &Model, frames: Range<usize>) -> (Graph, Marginals) {
-        let search = Search {
-            scene: self.scene,
+    fn solve(&self, model: &Model, frames: Range<usize>, divisions: bool) -> (Graph, Marginals) {
+        let divisions = divisions && self.options.divisions;
+        let search = Search::new(
+            self.scene,
             model,
-            frames: frames.clone(),
-            max_speed: self.options.max_speed,
-            divisions: self.options.divisions,
-        };
+            frames.clone(),
+            self.options.max_speed,
+            divisions,
+        );
         let found = search.run();
         let graph = Graph::build(
             self.scene,
@@ -108,10 +109,10 @@ impl<'a> Tracker<'a> {
     fn learn(&self) -> (Model, FittedModel) {
         let mut model = self.prior.clone();
         let mut quantiles = [0.0; 3];
-        for _ in 0..self.options.rounds {
+        for round in 0..self.options.rounds {
             let mut all: Option<Evidence> = None;
             for stretch in self.stretches() {
-                let (graph, m) = self.solve(&model, stretch);
+                let (graph, m) = self.solve(&model, stretch, round > 0);
                 let evidence = Evidence::collect(self.scene, &model, &graph, &m);
                 match &mut all {
                     None => all = Some(evidence),

@@ -71,30 +71,45 @@ impl Kernel for DirectBlock<'_> {
         let depth = self.kernel * self.kernel * inputs;
         let row_block = self.pixels * BLOCK;
         let sums = self.scratch.wrapping_add(depth * row_block);
+        let half = self.kernel / 2;
+        let mut from = [std::ptr::null_mut::<f32>(); PIXELS];
         for (input, (place, block)) in self.reads.iter().enumerate() {
+            for (index, pixel) in list.iter().enumerate() {
+                let start = pixel.image * place.image + block * place.plane;
+                let start = start + pixel.row * self.stride * place.row + pixel.column * self.stride * BLOCK;
+                from[index] = place
+                    .origin
+                    .wrapping_add(start)
+                    .wrapping_sub(half * (place.row + BLOCK));
+            }
             for tap in 0..self.kernel * self.kernel {
                 let to = self.scratch.wrapping_add((tap * inputs + input) * row_block);
                 let (i, j) = (tap / self.kernel, tap % self.kernel);
+                let offset = i * place.row + j * BLOCK;
+                if self.kernel <= 3 {
+                    // A window of 3 × 3 stays within the border of zeros.
+                    for index in 0..list.len() {
+                        for lane in (0..BLOCK).step_by(S::LANES) {
+                            // SAFETY: the pixel lies in the map or its border; `to` has room for the pixels of each tap and block.
+                            unsafe {
+                                let value = s.load(from[index].add(offset + lane));
+                                s.store(to.add(index * BLOCK + lane), value);
+                            }
+                        }
+                    }
+                    continue;
+                }
                 for (index, pixel) in list.iter().enumerate() {
-                    let half = self.kernel / 2;
                     let (row, column) = (pixel.row * self.stride + i, pixel.column * self.stride + j);
-                    // A window of 3 × 3 stays within the border of zeros; a larger one may not.
-                    let inside = self.kernel <= 3
-                        || (row >= half
-                            && column >= half
-                            && row - half < place.rows
-                            && column - half < place.columns);
-                    let start =
-                        pixel.image * place.image + block * place.plane + row * place.row + column * BLOCK;
-                    let from = place
-                        .origin
-                        .wrapping_add(start)
-                        .wrapping_sub(half * (place.row + BLOCK));
+                    let inside = row >= half
+                        && column >= half
+                        && row - half < place.rows
+                        && column - half < place.columns;
                     for lane in (0..BLOCK).step_by(S::LANES) {
-                        // SAFETY: the pixel lies in the map or its border; `to` has room for the pixels of each tap and block.
+                        // SAFETY: the pixel lies in the map; `to` has room for the pixels of each tap and block.
                         unsafe {
                             let value = if inside {
-                                s.load(from.add(lane))
+                                s.load(from[index].wrapping_add(offset + lane))
                             } else {
                                 s.splat(0.0)
                             };

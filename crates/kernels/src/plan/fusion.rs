@@ -117,6 +117,15 @@ pub(crate) enum Pointwise {
     Sigmoid,
 }
 
+/// A last 1 × 1 convolution that takes a convolution's pixels at once and stores them as a result.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadStep {
+    pub node: ConvolutionNode,
+    pub output: usize,
+    pub sigmoid: bool,
+    pub shuffle: bool,
+}
+
 /// One step of a plan.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -130,6 +139,7 @@ pub(crate) enum Step {
         view: View,
         winograd: bool,
         to: Epilogue,
+        head: Option<HeadStep>,
     },
     /// A view, stored.
     Store {
@@ -202,6 +212,9 @@ pub(crate) struct Steps {
 /// Most channels of an image that the first-layer kernel takes.
 const FIRST_CHANNELS: usize = 4;
 
+/// Most channels that a fused head reads: all must be there at once.
+const HEAD_INPUTS: usize = 32;
+
 struct Builder<'a> {
     graph: &'a Graph,
     method: Method,
@@ -269,9 +282,11 @@ pub(crate) fn fuse(graph: &Graph, method: Method) -> Steps {
             drawn: builder.maps[from].drawn,
         });
     }
-    let Builder { steps, maps, .. } = builder;
+    let Builder { mut steps, maps, .. } = builder;
+    fuse_heads(&mut steps);
     let drawn = |step: &Step| match step {
         Step::Emit { from, .. } => maps[*from].drawn,
+        Step::Convolve { head: Some(head), .. } => outputs[head.output].drawn,
         _ => step.writes().iter().any(|&map| maps[map].drawn),
     };
     let (after, mut before): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(drawn);
@@ -284,6 +299,92 @@ pub(crate) fn fuse(graph: &Graph, method: Method) -> Steps {
         outputs,
         image_channels,
     }
+}
+
+/// Joins a convolution, the 1 × 1 convolution that alone reads it, and the result that alone reads that.
+fn fuse_heads(steps: &mut Vec<Step>) {
+    let readers = |steps: &[Step], map: MapId| -> Vec<usize> {
+        (0..steps.len())
+            .filter(|&index| steps[index].reads().contains(&map))
+            .collect()
+    };
+    let mut at = 0;
+    while at < steps.len() {
+        let found = head_of(steps, at, &readers);
+        if let Some((head_at, emit_at, fused)) = found {
+            if let Step::Convolve { to, head, .. } = &mut steps[at] {
+                *to = Epilogue {
+                    full: None,
+                    ..to.clone()
+                };
+                *head = Some(fused);
+            }
+            steps.remove(emit_at.max(head_at));
+            steps.remove(emit_at.min(head_at));
+        }
+        at += 1;
+    }
+}
+
+/// Places of the head and the result behind a step, and what they become.
+fn head_of(
+    steps: &[Step],
+    at: usize,
+    readers: &impl Fn(&[Step], MapId) -> Vec<usize>,
+) -> Option<(usize, usize, HeadStep)> {
+    let Step::Convolve {
+        node,
+        winograd: true,
+        to,
+        ..
+    } = &steps[at]
+    else {
+        return None;
+    };
+    if to.residual.is_some() || to.pooled.is_some() || node.channels_out > HEAD_INPUTS {
+        return None;
+    }
+    let [head_at] = readers(steps, to.full?)[..] else {
+        return None;
+    };
+    let Step::Convolve {
+        node: head,
+        winograd: false,
+        to: head_to,
+        ..
+    } = &steps[head_at]
+    else {
+        return None;
+    };
+    if head.kernel != 1 || head.stride != 1 || head.channels_out > BLOCK || head_to.residual.is_some() {
+        return None;
+    }
+    let [emit_at] = readers(steps, head_to.full?)[..] else {
+        return None;
+    };
+    let Step::Emit {
+        output,
+        sigmoid,
+        shuffle,
+        ..
+    } = &steps[emit_at]
+    else {
+        return None;
+    };
+    let fused = HeadStep {
+        node: ConvolutionNode {
+            activation: if head_to.relu {
+                Activation::Relu
+            } else {
+                Activation::Identity
+            },
+            ..head.clone()
+        },
+        output: *output,
+        sigmoid: *sigmoid,
+        shuffle: *shuffle,
+    };
+    Some((head_at, emit_at, fused))
 }
 
 fn inputs(operation: &Operation) -> Vec<NodeId> {
@@ -543,6 +644,7 @@ impl Builder<'_> {
                 view,
                 winograd,
                 to: epilogue,
+                head: None,
             }
         });
     }

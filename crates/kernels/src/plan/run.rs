@@ -3,14 +3,19 @@
 use rayon::prelude::*;
 
 use super::direct::{self, DirectBlock};
+use super::draws::{self, Draw};
 use super::first_layer::FirstRows;
 use super::fusion::{Epilogue, Source, Step, Term};
+use super::head::{self, Head};
+use super::multiply;
+use super::packing::WinogradWeights;
 use super::pointwise::{EmitImage, MeanBlock, Planar, PoolBlock, StoreBlock, TermRead};
 use super::vector::{BLOCK, dispatch};
 use super::winograd::{self, Grid, Read, WinogradBlock};
 use super::winograd_output::Target;
 use super::workspace::{Buffer, Layout, Place};
 use super::{Packed, Plan, RealOperations, Workspace};
+use crate::convolution::Activation;
 
 /// Floats that tasks share and write to at places of their own.
 #[derive(Clone, Copy)]
@@ -106,18 +111,84 @@ impl Plan {
         for index in 0..self.steps.shared {
             self.step(workspace, index, images, base, None);
         }
-        for draw in 0..draws.len().max(1) {
-            for index in self.steps.shared..self.steps.steps.len() {
-                self.step(workspace, index, images, base, draws.get(draw));
-            }
-            for (index, output) in self.steps.outputs.iter().enumerate() {
-                if draw == 0 || output.drawn {
-                    let (start, shape) = workspace.layout.outputs[index];
-                    let len = workspace.layout.batch * shape.len();
-                    // SAFETY: the output lies in the workspace, and no task runs now.
-                    let values = unsafe { std::slice::from_raw_parts(base.get().add(start), len) };
-                    sink(draw, index, values);
+        let mut next = 0;
+        while next < draws.len().max(1) {
+            let together = self.together(&draws[next.min(draws.len())..]);
+            if let (Some((slot, kept, count)), Some(shared)) = (together, &self.shared_draws) {
+                let drawn = self
+                    .steps
+                    .outputs
+                    .iter()
+                    .position(|output| output.drawn)
+                    .expect("a mask reaches it");
+                let (_, shape) = workspace.layout.outputs[drawn];
+                let len = workspace.layout.batch * shape.len();
+                if workspace.drawn.len() < count * len {
+                    workspace.drawn = Buffer::zeroed(count * len);
                 }
+                let to = Shared(workspace.drawn.pointer());
+                self.draw_together(
+                    workspace,
+                    shared,
+                    base,
+                    (slot, kept),
+                    &draws[next..next + count],
+                    (to, len),
+                );
+                for draw in 0..count {
+                    self.report(
+                        workspace,
+                        base,
+                        next + draw,
+                        Some((drawn, to.get().wrapping_add(draw * len))),
+                        sink,
+                    );
+                }
+                next += count;
+            } else {
+                for index in self.steps.shared..self.steps.steps.len() {
+                    self.step(workspace, index, images, base, draws.get(next));
+                }
+                self.report(workspace, base, next, None, sink);
+                next += 1;
+            }
+        }
+    }
+
+    /// How many of the next draws can be computed together: with the masked slot and its factor.
+    fn together(&self, draws: &[Vec<Vec<f32>>]) -> Option<(usize, f32, usize)> {
+        let (index, _) = self.shared_draws.as_ref()?;
+        let Step::Convolve { view, .. } = &self.steps.steps[*index] else {
+            return None;
+        };
+        let (_, _, slot) = draws::terms(&view[0].terms)?;
+        let kept = draws::kept_factor(&draws.first()?[slot])?;
+        let same = draws.iter().take(draws::AT_ONCE);
+        let count = same
+            .take_while(|draw| draws::kept_factor(&draw[slot]) == Some(kept))
+            .count();
+        Some((slot, kept, count))
+    }
+
+    /// Hands the results of one draw to the sink; `elsewhere` says which of them lies outside the workspace's own results.
+    fn report(
+        &self,
+        workspace: &Workspace,
+        base: Shared,
+        draw: usize,
+        elsewhere: Option<(usize, *mut f32)>,
+        sink: &mut dyn FnMut(usize, usize, &[f32]),
+    ) {
+        for (index, output) in self.steps.outputs.iter().enumerate() {
+            if draw == 0 || output.drawn {
+                let (start, shape) = workspace.layout.outputs[index];
+                let len = workspace.layout.batch * shape.len();
+                let values = match elsewhere {
+                    Some((other, values)) if other == index => values,
+                    _ => base.get().wrapping_add(start),
+                };
+                // SAFETY: the result lies in the workspace, and no task runs now.
+                sink(draw, index, unsafe { std::slice::from_raw_parts(values, len) });
             }
         }
     }
@@ -180,6 +251,104 @@ impl Plan {
             upsampled: term.upsampled,
             factors,
         }
+    }
+
+    /// A Winograd convolution of blocks of inputs, with its head if it has one.
+    fn winograd(
+        &self,
+        workspace: &Workspace,
+        index: usize,
+        base: Shared,
+        weights: &WinogradWeights,
+        reads: &[Read],
+        draws: &[Draw],
+    ) {
+        let (layout, isa) = (&workspace.layout, self.isa);
+        let (Step::Convolve { view, to, head, .. }, Packed::Winograd(_, _, head_weights)) =
+            (&self.steps.steps[index], &self.packed[index])
+        else {
+            unreachable!("a step with another step's weights");
+        };
+        let target = self.target(layout, base, to, &weights.bias);
+        let grid = winograd_grid(view, layout);
+        let (tiles, per_task) = (grid.tiles(), weights.cut.tiles);
+        let head_calls = multiply::cut(isa, 1, head::PIXELS);
+        let head = head
+            .as_ref()
+            .zip(head_weights.as_ref())
+            .map(|(head, weights)| Head {
+                weights,
+                calls: &head_calls,
+                input_blocks: head.node.channels_in.div_ceil(BLOCK),
+                channels: head.node.channels_out,
+                relu: head.node.activation == Activation::Relu,
+                sigmoid: head.sigmoid,
+                shuffle: head.shuffle,
+                planes: base.get().wrapping_add(layout.outputs[head.output].0),
+                size: (grid.rows, grid.columns),
+            });
+        let whole = winograd::Calls::new(isa, weights, per_task);
+        let rest = winograd::Calls::new(isa, weights, tiles % per_task);
+        workspace.tasks(tiles.div_ceil(per_task), |task, scratch| {
+            let first = task * per_task;
+            let count = per_task.min(tiles - first);
+            let block = WinogradBlock {
+                reads,
+                weights,
+                calls: if count == per_task { &whole } else { &rest },
+                target,
+                head,
+                draws,
+                grid,
+                first,
+                tiles: count,
+                scratch,
+            };
+            // SAFETY: maps, weights and scratch were laid out for this layer; tasks write different tiles.
+            unsafe { dispatch(isa, block) };
+        });
+    }
+
+    /// Draws that keep channels with one common factor, all at once: their results go to `to`, one after the other.
+    fn draw_together(
+        &self,
+        workspace: &Workspace,
+        (index, weights): &(usize, WinogradWeights),
+        base: Shared,
+        (slot, kept): (usize, f32),
+        draws: &[Vec<Vec<f32>>],
+        (to, len): (Shared, usize),
+    ) {
+        let Step::Convolve { view, .. } = &self.steps.steps[*index] else {
+            unreachable!("only convolutions share products between draws");
+        };
+        let source = &view[0];
+        let (plain, upsampled, _) = draws::terms(&source.terms).expect("the plan was compiled for this sum");
+        let (plain, upsampled) = (
+            workspace.layout.place(base.get(), plain.map),
+            workspace.layout.place(base.get(), upsampled.map),
+        );
+        let blocks = source.lanes.blocks();
+        let factors = vec![kept; blocks * BLOCK];
+        let mut reads = vec![Read::default(); 2 * blocks];
+        for block in 0..blocks {
+            reads[block].plain = Some((plain, block, None));
+            reads[blocks + block].upsampled =
+                Some((upsampled, block, Some(factors[block * BLOCK..].as_ptr())));
+        }
+        let lanes = source.lanes.lanes();
+        let draws: Vec<Draw> = draws
+            .iter()
+            .enumerate()
+            .map(|(draw, factors)| Draw {
+                dropped: (0..lanes.len())
+                    .filter(|&channel| factors[slot][channel] == 0.0)
+                    .map(|channel| lanes[channel])
+                    .collect(),
+                planes: to.get().wrapping_add(draw * len),
+            })
+            .collect();
+        self.winograd(workspace, *index, base, weights, &reads, &draws);
     }
 
     fn step(
@@ -254,9 +423,7 @@ impl Plan {
                     unsafe { dispatch(isa, block) };
                 });
             }
-            (Step::Convolve { view, to, .. }, Packed::Winograd(weights, order)) => {
-                let target = self.target(layout, base, to, &weights.bias);
-                let grid = winograd_grid(view, layout);
+            (Step::Convolve { view, .. }, Packed::Winograd(weights, order, _)) => {
                 let sources: Vec<Vec<TermRead>> = view
                     .iter()
                     .map(|source| {
@@ -284,25 +451,7 @@ impl Plan {
                     }
                 }
                 let reads: Vec<Read> = order.iter().map(|&block| by_block[block]).collect();
-                let (tiles, per_task) = (grid.tiles(), weights.cut.tiles);
-                let whole = winograd::Calls::new(isa, weights, per_task);
-                let rest = winograd::Calls::new(isa, weights, tiles % per_task);
-                workspace.tasks(tiles.div_ceil(per_task), |task, scratch| {
-                    let first = task * per_task;
-                    let count = per_task.min(tiles - first);
-                    let block = WinogradBlock {
-                        reads: &reads,
-                        weights,
-                        calls: if count == per_task { &whole } else { &rest },
-                        target,
-                        grid,
-                        first,
-                        tiles: count,
-                        scratch,
-                    };
-                    // SAFETY: maps, weights and scratch were laid out for this layer; tasks write different tiles.
-                    unsafe { dispatch(isa, block) };
-                });
+                self.winograd(workspace, index, base, weights, &reads, &[]);
             }
             (Step::Pack { to }, _) => {
                 let (to, lanes) = (place(*to), maps[*to].lanes.lanes());
@@ -455,10 +604,12 @@ pub(super) fn operations(step: &Step, packed: &Packed, layout: &Layout) -> RealO
             products: (pixels(to) * weights.values.len()) as u64,
             transforms: 0,
         },
-        (Step::Convolve { view, .. }, Packed::Winograd(weights, _)) => {
+        (Step::Convolve { view, .. }, Packed::Winograd(weights, _, head)) => {
             let tiles = winograd_grid(view, layout).tiles();
             RealOperations {
-                products: (tiles * weights.products()) as u64,
+                products: (tiles
+                    * (weights.products() + head.as_ref().map_or(0, |head| 16 * head.values.len())))
+                    as u64,
                 transforms: (tiles * BLOCK * winograd::transform_operations(weights)) as u64,
             }
         }

@@ -36,8 +36,12 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `to` must be writable for [`Simd::LANES`] values.
     unsafe fn store(self, to: *mut f32, value: Self::V);
-    /// Asks for the line at this address, which may be any.
+    /// Asks for the line at this address, which may be any, in the first-level cache.
     fn prefetch(self, from: *const f32);
+    /// The same in the second-level cache.
+    fn prefetch_later(self, from: *const f32);
+    /// Asks for the line at this address, which may be any, to be written.
+    fn prefetch_write(self, to: *const f32);
 }
 
 /// A piece of work written for any instruction set.
@@ -150,6 +154,10 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
+    #[inline(always)]
+    fn prefetch_later(self, _: *const f32) {}
+    #[inline(always)]
+    fn prefetch_write(self, _: *const f32) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -241,6 +249,16 @@ pub(crate) mod x86 {
                 fn prefetch(self, from: *const f32) {
                     // SAFETY: a prefetch never faults, whatever the address.
                     unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+                }
+                #[inline(always)]
+                fn prefetch_later(self, from: *const f32) {
+                    // SAFETY: a prefetch never faults, whatever the address.
+                    unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+                }
+                #[inline(always)]
+                fn prefetch_write(self, to: *const f32) {
+                    // SAFETY: a prefetch never faults, whatever the address.
+                    unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast()) }
                 }
             }
         };
