@@ -4,7 +4,7 @@ mod support;
 
 use support::run;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "screen",
     "gather",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 11] = [
     "classify",
     "train",
     "evaluate",
+    "bench",
     "models",
     "completions",
     "man",

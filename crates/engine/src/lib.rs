@@ -8,6 +8,7 @@
 //! depends on the clock, on the number of threads or on where the folders lie; every file appears whole or not at all.
 #![forbid(unsafe_code)]
 
+mod bench;
 pub mod bundles;
 mod classify;
 mod config;
@@ -23,8 +24,12 @@ mod params;
 mod progress;
 mod screen;
 mod segment;
+mod track;
 pub mod train;
 
+pub use bench::{
+    BenchOutcome, BenchParams, EnsembleUse, FieldTiming, NetworkTiming, PlateCost, RealWork, bench,
+};
 pub use classify::{ClassifyParams, Objects, classify};
 pub use config::{Settings, parse_memory, parse_pixel_size};
 pub use error::{EngineError, ExitCode};
@@ -41,3 +46,4 @@ pub use params::{
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;
 pub use segment::{SegmentParams, segment};
+pub use self::track::{TrackParams, TrackSummary, parse_frame_interval, parse_speed, track};

@@ -1,23 +1,14 @@
-//! Direct convolution and its two gradients on NHWC maps.
+//! A convolution of NHWC maps and its two gradients: which method each takes.
 //!
-//! A tile of pixels times sixteen (or thirty-two) output channels stays in registers while the kernel's
-//! rows are walked: in NHWC the values of one kernel row are contiguous, so no im2col copy is needed.
+//! A 3 × 3 kernel of step 1 on whole blocks of channels goes by Winograd's F(4 × 4, 3 × 3), everything else is computed
+//! directly. The method depends on the shape alone, and so do the bits of the result.
 
-use rayon::prelude::*;
-
-#[cfg(target_arch = "x86_64")]
-use crate::simd::x86::{Avx2, Avx512};
-use crate::simd::{Isa, Lanes16, Portable16};
-
-/// Output channels in one register block.
-const BLOCK: usize = 16;
-/// Output pixels that one task computes: their inputs and outputs stay in the L2 cache.
-const CHUNK: usize = 512;
-/// Kernel values whose gradients are summed together in registers.
-const GRADIENT_ROWS: usize = 8;
-/// The batch is cut into this many parts for the weight gradient, whatever the number of threads, so
-/// that the sum has one order.
-const GRADIENT_PARTS: usize = 4;
+use crate::simd::Isa;
+use crate::training::direct::{Product, Target, multiply};
+use crate::training::patches::Grid;
+use crate::training::winograd::{Filter, convolve, fits};
+use crate::training::winograd_transforms::Map;
+use crate::training::{direct_gradient, winograd_gradient};
 
 /// What is applied to an output before it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,221 +51,89 @@ impl ConvolutionShape {
         (self.width + 2 * self.padding - self.kernel) / self.stride + 1
     }
 
-    fn out_pixels(&self) -> usize {
-        self.batch * self.out_height() * self.out_width()
+    /// Values of the input, of the weights and of the output.
+    fn lengths(&self) -> (usize, usize, usize) {
+        (
+            self.batch * self.height * self.width * self.channels_in,
+            self.kernel * self.kernel * self.channels_in * self.channels_out,
+            self.batch * self.out_height() * self.out_width() * self.channels_out,
+        )
     }
 
-    fn padded_row(&self) -> usize {
-        (self.width + 2 * self.padding) * self.channels_in
-    }
-
-    fn padded_image(&self) -> usize {
-        (self.height + 2 * self.padding) * self.padded_row()
-    }
-
-    /// Values of one kernel row: contiguous in a padded NHWC row.
-    fn run(&self) -> usize {
-        self.kernel * self.channels_in
-    }
-
-    /// Start of the window of output pixel `pixel` (counted over the batch) in the padded input.
-    fn offset(&self, pixel: usize) -> usize {
-        let (columns, per_image) = (self.out_width(), self.out_height() * self.out_width());
-        let (image, inside) = (pixel / per_image, pixel % per_image);
-        let (row, column) = (inside / columns, inside % columns);
-        image * self.padded_image()
-            + row * self.stride * self.padded_row()
-            + column * self.stride * self.channels_in
-    }
-}
-
-/// The input with its border of zeros, or the input itself where there is none.
-fn pad<'a>(shape: &ConvolutionShape, input: &'a [f32]) -> std::borrow::Cow<'a, [f32]> {
-    assert_eq!(
-        input.len(),
-        shape.batch * shape.height * shape.width * shape.channels_in
-    );
-    if shape.padding == 0 {
-        return input.into();
-    }
-    let mut padded = vec![0.0; shape.batch * shape.padded_image()];
-    let row_length = shape.width * shape.channels_in;
-    for (image, source) in padded
-        .chunks_exact_mut(shape.padded_image())
-        .zip(input.chunks_exact(shape.height * row_length))
-    {
-        let rows = image.chunks_exact_mut(shape.padded_row()).skip(shape.padding);
-        for (row, source_row) in rows.zip(source.chunks_exact(row_length)) {
-            let start = shape.padding * shape.channels_in;
-            row[start..start + row_length].copy_from_slice(source_row);
+    fn input<'a>(&self, values: &'a [f32]) -> Map<'a> {
+        assert_eq!(values.len(), self.lengths().0, "input of {self:?}");
+        Map {
+            values,
+            height: self.height,
+            width: self.width,
+            channels: self.channels_in,
         }
     }
-    padded.into()
-}
 
-/// Weights (rows, columns out) regrouped to [block][row][16], zeros in the missing channels.
-fn pack_panels(weights: &[f32], channels_out: usize) -> Vec<f32> {
-    let rows = weights.len() / channels_out;
-    let blocks = channels_out.div_ceil(BLOCK);
-    let mut panels = vec![0.0; blocks * rows * BLOCK];
-    for block in 0..blocks {
-        let width = BLOCK.min(channels_out - block * BLOCK);
-        for row in 0..rows {
-            let to = (block * rows + row) * BLOCK;
-            let from = row * channels_out + block * BLOCK;
-            panels[to..to + width].copy_from_slice(&weights[from..from + width]);
+    fn output<'a>(&self, values: &'a [f32]) -> Map<'a> {
+        assert_eq!(values.len(), self.lengths().2, "output of {self:?}");
+        Map {
+            values,
+            height: self.out_height(),
+            width: self.out_width(),
+            channels: self.channels_out,
         }
     }
-    panels
-}
 
-struct ForwardTask<'a> {
-    shape: ConvolutionShape,
-    padded: &'a [f32],
-    panels: &'a [f32],
-    bias: Option<&'a [f32]>,
-    activation: Activation,
-}
-
-/// One tile: `P` pixels × `B` blocks of sixteen channels.
-///
-/// # Safety
-/// `offsets[p] + row * row_stride + run` must stay inside `input` for every kernel row, `panels` must hold
-/// `B` panels of `rows * run * 16` floats, and the machine must have the instruction set of `L`.
-#[inline(always)]
-unsafe fn forward_tile<L: Lanes16, const P: usize, const B: usize>(
-    input: *const f32,
-    offsets: &[usize; P],
-    (rows, run, row_stride): (usize, usize, usize),
-    panels: *const f32,
-) -> [[L; B]; P] {
-    // SAFETY: all reads stay inside the ranges that the caller promises.
-    unsafe {
-        let panel = rows * run * BLOCK;
-        let mut sums = [[L::zero(); B]; P];
-        let mut weight = panels;
-        for row in 0..rows {
-            let pointers = offsets.map(|offset| input.add(offset + row * row_stride));
-            for k in 0..run {
-                let mut weights = [L::zero(); B];
-                for (b, value) in weights.iter_mut().enumerate() {
-                    *value = L::load(weight.add(b * panel));
-                }
-                for p in 0..P {
-                    let scalar = *pointers[p].add(k);
-                    for b in 0..B {
-                        sums[p][b] = sums[p][b].add_scaled(scalar, weights[b]);
-                    }
-                }
-                weight = weight.add(BLOCK);
-            }
+    /// The windows of the output's pixels in the input.
+    fn grid(&self) -> Grid {
+        let at = |tap: usize| tap as isize - self.padding as isize;
+        Grid {
+            rows: self.out_height(),
+            columns: self.out_width(),
+            step: self.stride,
+            taps: (0..self.kernel * self.kernel)
+                .map(|tap| (at(tap / self.kernel), at(tap % self.kernel)))
+                .collect(),
         }
-        sums
     }
 }
 
-/// All channels of the pixels `first..first + out.len() / channels_out`.
-///
-/// # Safety
-/// The machine must have the instruction set of `L`.
-#[inline(always)]
-unsafe fn forward_chunk<L: Lanes16, const P: usize>(task: &ForwardTask, first: usize, out: &mut [f32]) {
-    let shape = &task.shape;
-    let channels = shape.channels_out;
-    let pixels = out.len() / channels;
-    let dimensions = (shape.kernel, shape.run(), shape.padded_row());
-    let panel = shape.kernel * shape.run() * BLOCK;
-    let blocks = channels.div_ceil(BLOCK);
-    assert!(first + pixels <= shape.out_pixels());
-    assert_eq!(task.padded.len(), shape.batch * shape.padded_image());
-    assert_eq!(task.panels.len(), blocks * panel);
-    let mut done = 0;
-    while done < pixels {
-        let here = P.min(pixels - done);
-        // A short last tile repeats its last pixel; the surplus is not stored.
-        let mut offsets = [0; P];
-        for (p, offset) in offsets.iter_mut().enumerate() {
-            *offset = shape.offset(first + done + p.min(here - 1));
-        }
-        let mut block = 0;
-        while block < blocks {
-            // SAFETY: every offset is the start of a window inside the padded input (asserted sizes above, and
-            // `offset` is only asked for existing pixels); `block + 1 < blocks` where two panels are read.
-            unsafe {
-                let panels = task.panels.as_ptr().add(block * panel);
-                if block + 1 < blocks {
-                    let sums = forward_tile::<L, P, 2>(task.padded.as_ptr(), &offsets, dimensions, panels);
-                    for (p, row) in sums.iter().enumerate().take(here) {
-                        store(
-                            task,
-                            *row,
-                            block,
-                            &mut out[(done + p) * channels..(done + p + 1) * channels],
-                        );
-                    }
-                    block += 2;
-                } else {
-                    let sums = forward_tile::<L, P, 1>(task.padded.as_ptr(), &offsets, dimensions, panels);
-                    for (p, row) in sums.iter().enumerate().take(here) {
-                        store(
-                            task,
-                            *row,
-                            block,
-                            &mut out[(done + p) * channels..(done + p + 1) * channels],
-                        );
-                    }
-                    block += 1;
-                }
-            }
-        }
-        done += here;
-    }
-}
-
-/// Writes one pixel's `B` blocks with bias and activation.
-///
-/// # Safety
-/// The machine must have the instruction set of `L`.
-#[inline(always)]
-unsafe fn store<L: Lanes16, const B: usize>(task: &ForwardTask, sums: [L; B], block: usize, out: &mut [f32]) {
-    for (b, sum) in sums.into_iter().enumerate() {
-        let start = (block + b) * BLOCK;
-        let mut lane = [0.0f32; BLOCK];
-        // SAFETY: `lane` holds sixteen floats.
-        unsafe { sum.store(lane.as_mut_ptr()) };
-        let width = BLOCK.min(out.len() - start);
-        if let Some(bias) = task.bias {
-            for (value, add) in lane.iter_mut().zip(&bias[start..start + width]) {
-                *value += add;
-            }
-        }
-        if task.activation == Activation::Relu {
-            for value in &mut lane {
-                *value = value.max(0.0);
-            }
-        }
-        out[start..start + width].copy_from_slice(&lane[..width]);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-unsafe fn forward_chunk_avx512(task: &ForwardTask, first: usize, out: &mut [f32]) {
-    // SAFETY: reached only after `Isa::detect` saw AVX-512.
-    unsafe { forward_chunk::<Avx512, 8>(task, first, out) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn forward_chunk_avx2(task: &ForwardTask, first: usize, out: &mut [f32]) {
-    // SAFETY: reached only after `Isa::detect` saw AVX2 and FMA.
-    unsafe { forward_chunk::<Avx2, 6>(task, first, out) }
-}
-
-/// Output (batch, out rows, out columns, channels out) of a convolution.
+/// Writes the output (batch, out rows, out columns, channels out) of a convolution to `out`.
 ///
 /// Shapes: `input` NHWC, `weights` (kernel, kernel, channels in, channels out), `bias` one per output channel.
-/// Panics if a length does not fit `shape`. Parallel over pixels; the same bits for any number of threads.
+/// Panics if a length does not fit `shape`. The same bits for any number of threads.
+pub(crate) fn forward_into(
+    isa: Isa,
+    shape: &ConvolutionShape,
+    (input, weights): (&[f32], &[f32]),
+    (bias, activation): (Option<&[f32]>, Activation),
+    out: &mut [f32],
+) {
+    assert_eq!(weights.len(), shape.lengths().1, "weights of {shape:?}");
+    assert_eq!(out.len(), shape.lengths().2, "output of {shape:?}");
+    assert!(bias.is_none_or(|bias| bias.len() == shape.channels_out));
+    let map = shape.input(input);
+    if fits(shape) {
+        let filter = Filter::new(isa, weights, shape.channels_in, shape.channels_out);
+        convolve(isa, (shape.batch, map), &filter, (bias, activation), out);
+        return;
+    }
+    let product = Product {
+        map,
+        batch: shape.batch,
+        grid: &shape.grid(),
+        weights,
+        target: Target {
+            height: shape.out_height(),
+            width: shape.out_width(),
+            step: 1,
+            row: 0,
+            column: 0,
+            channels: shape.channels_out,
+        },
+        bias,
+        activation,
+    };
+    multiply(isa, &product, out);
+}
+
+/// As [`forward_into`], in a new vector.
 pub(crate) fn forward(
     isa: Isa,
     shape: &ConvolutionShape,
@@ -283,208 +142,37 @@ pub(crate) fn forward(
     bias: Option<&[f32]>,
     activation: Activation,
 ) -> Vec<f32> {
-    assert_eq!(weights.len(), shape.kernel * shape.run() * shape.channels_out);
-    assert!(bias.is_none_or(|bias| bias.len() == shape.channels_out));
-    let padded = pad(shape, input);
-    let panels = pack_panels(weights, shape.channels_out);
-    let task = ForwardTask {
-        shape: *shape,
-        padded: &padded,
-        panels: &panels,
-        bias,
-        activation,
-    };
-    let mut out = vec![0.0; shape.out_pixels() * shape.channels_out];
-    out.par_chunks_mut(CHUNK * shape.channels_out)
-        .enumerate()
-        .for_each(|(chunk, out)| {
-            let first = chunk * CHUNK;
-            match isa {
-                // SAFETY: the instruction set was detected on this machine.
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => unsafe { forward_chunk_avx512(&task, first, out) },
-                // SAFETY: the instruction set was detected on this machine.
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => unsafe { forward_chunk_avx2(&task, first, out) },
-                // SAFETY: plain Rust needs no instruction set.
-                _ => unsafe { forward_chunk::<Portable16, 4>(&task, first, out) },
-            }
-        });
+    let mut out = vec![0.0; shape.lengths().2];
+    forward_into(isa, shape, (input, weights), (bias, activation), &mut out);
     out
-}
-
-/// Sums `R` consecutive kernel values × `B` blocks over pixels into `sums` (rows of `channels`).
-///
-/// # Safety
-/// `offsets[p] + R` must stay inside `input`, `gradient` must hold `offsets.len()` rows of `channels` floats of which
-/// the first `B * 16` are read, `sums` must hold `R` such rows; the machine must have the instruction set of `L`.
-#[inline(always)]
-unsafe fn gradient_tile<L: Lanes16, const R: usize, const B: usize>(
-    input: *const f32,
-    offsets: &[usize],
-    gradient: *const f32,
-    channels: usize,
-    sums: *mut f32,
-) {
-    // SAFETY: all accesses stay inside the ranges that the caller promises.
-    unsafe {
-        let mut totals = [[L::zero(); B]; R];
-        let mut row = gradient;
-        for &offset in offsets {
-            let values = input.add(offset);
-            let mut gradients = [L::zero(); B];
-            for (b, value) in gradients.iter_mut().enumerate() {
-                *value = L::load(row.add(b * BLOCK));
-            }
-            for (r, total) in totals.iter_mut().enumerate() {
-                let scalar = *values.add(r);
-                for b in 0..B {
-                    total[b] = total[b].add_scaled(scalar, gradients[b]);
-                }
-            }
-            row = row.add(channels);
-        }
-        for (r, total) in totals.iter().enumerate() {
-            for (b, value) in total.iter().enumerate() {
-                let to = sums.add(r * channels + b * BLOCK);
-                L::load(to).add_scaled(1.0, *value).store(to);
-            }
-        }
-    }
-}
-
-/// Adds the weight gradient of a range of pixels to `sums` (kernel rows × run, padded channels).
-///
-/// # Safety
-/// The machine must have the instruction set of `L`.
-#[inline(always)]
-unsafe fn gradient_chunk<L: Lanes16>(
-    shape: &ConvolutionShape,
-    padded: &[f32],
-    offsets: &[usize],
-    gradient: &[f32],
-    sums: &mut [f32],
-) {
-    let channels = shape.channels_out.next_multiple_of(BLOCK);
-    let run = shape.run();
-    assert_eq!(padded.len(), shape.batch * shape.padded_image());
-    assert_eq!(gradient.len(), offsets.len() * channels);
-    assert_eq!(sums.len(), shape.kernel * run * channels);
-    let last = (shape.kernel - 1) * shape.padded_row() + run;
-    assert!(offsets.iter().all(|offset| offset + last <= padded.len()));
-    for row in 0..shape.kernel {
-        let mut k = 0;
-        while k < run {
-            let step = if run - k >= GRADIENT_ROWS {
-                GRADIENT_ROWS
-            } else {
-                1
-            };
-            let mut block = 0;
-            while block < channels {
-                // SAFETY: `offset + row * padded_row + k + step` is at most `offset + last`, asserted above;
-                // `block` counts whole blocks inside `channels`, and two are left where two are used.
-                unsafe {
-                    let input = padded.as_ptr().add(row * shape.padded_row() + k);
-                    let from = gradient.as_ptr().add(block);
-                    let to = sums.as_mut_ptr().add((row * run + k) * channels + block);
-                    match (step, channels - block >= 2 * BLOCK) {
-                        (GRADIENT_ROWS, true) => {
-                            gradient_tile::<L, GRADIENT_ROWS, 2>(input, offsets, from, channels, to);
-                        }
-                        (GRADIENT_ROWS, false) => {
-                            gradient_tile::<L, GRADIENT_ROWS, 1>(input, offsets, from, channels, to);
-                        }
-                        (_, true) => gradient_tile::<L, 1, 2>(input, offsets, from, channels, to),
-                        (_, false) => gradient_tile::<L, 1, 1>(input, offsets, from, channels, to),
-                    }
-                }
-                block += if channels - block >= 2 * BLOCK {
-                    2 * BLOCK
-                } else {
-                    BLOCK
-                };
-            }
-            k += step;
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-unsafe fn gradient_chunk_avx512(s: &ConvolutionShape, x: &[f32], o: &[usize], g: &[f32], sums: &mut [f32]) {
-    // SAFETY: reached only after `Isa::detect` saw AVX-512.
-    unsafe { gradient_chunk::<Avx512>(s, x, o, g, sums) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn gradient_chunk_avx2(s: &ConvolutionShape, x: &[f32], o: &[usize], g: &[f32], sums: &mut [f32]) {
-    // SAFETY: reached only after `Isa::detect` saw AVX2 and FMA.
-    unsafe { gradient_chunk::<Avx2>(s, x, o, g, sums) }
 }
 
 /// Gradient of the loss by the weights, (kernel, kernel, channels in, channels out).
 ///
-/// `gradient` is the gradient by the output, NHWC. Sums run over blocks of pixels in a fixed order.
+/// `gradient` is the gradient by the output, NHWC. Sums run over blocks of pixels in an order that only `shape` decides.
 pub(crate) fn gradient_weights(
     isa: Isa,
     shape: &ConvolutionShape,
     input: &[f32],
     gradient: &[f32],
 ) -> Vec<f32> {
-    let pixels = shape.out_pixels();
-    assert_eq!(gradient.len(), pixels * shape.channels_out);
-    let channels = shape.channels_out.next_multiple_of(BLOCK);
-    let padded = pad(shape, input);
-    let gradient: std::borrow::Cow<[f32]> = if channels == shape.channels_out {
-        gradient.into()
+    let (input, output) = (shape.input(input), shape.output(gradient));
+    if fits(shape) {
+        winograd_gradient::weight_gradient(isa, shape.batch, input, output)
     } else {
-        let mut wide = vec![0.0; pixels * channels];
-        for (to, from) in wide
-            .chunks_exact_mut(channels)
-            .zip(gradient.chunks_exact(shape.channels_out))
-        {
-            to[..from.len()].copy_from_slice(from);
-        }
-        wide.into()
-    };
-    let part = pixels.div_ceil(GRADIENT_PARTS).next_multiple_of(CHUNK);
-    let rows = shape.kernel * shape.run();
-    let parts: Vec<Vec<f32>> = (0..pixels.div_ceil(part))
-        .into_par_iter()
-        .map(|index| {
-            let mut sums = vec![0.0; rows * channels];
-            let end = pixels.min((index + 1) * part);
-            for first in (index * part..end).step_by(CHUNK) {
-                let here = CHUNK.min(end - first);
-                let offsets: Vec<usize> = (first..first + here).map(|pixel| shape.offset(pixel)).collect();
-                let rows = &gradient[first * channels..(first + here) * channels];
-                match isa {
-                    // SAFETY: the instruction set was detected on this machine.
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => unsafe {
-                        gradient_chunk_avx512(shape, &padded, &offsets, rows, &mut sums)
-                    },
-                    // SAFETY: the instruction set was detected on this machine.
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 => unsafe { gradient_chunk_avx2(shape, &padded, &offsets, rows, &mut sums) },
-                    // SAFETY: plain Rust needs no instruction set.
-                    _ => unsafe { gradient_chunk::<Portable16>(shape, &padded, &offsets, rows, &mut sums) },
-                }
-            }
-            sums
-        })
-        .collect();
-    let mut out = vec![0.0; rows * shape.channels_out];
-    for sums in &parts {
-        for (to, from) in out
-            .chunks_exact_mut(shape.channels_out)
-            .zip(sums.chunks_exact(channels))
-        {
-            for (total, value) in to.iter_mut().zip(from) {
-                *total += value;
-            }
+        let grid = shape.grid();
+        direct_gradient::weight_gradient(isa, (shape.batch, input), &grid, gradient, shape.channels_out)
+    }
+}
+
+/// The weights of some taps with the sides of the channels exchanged: (tap, channel out, channel in).
+fn exchanged(shape: &ConvolutionShape, weights: &[f32], taps: impl Iterator<Item = usize>) -> Vec<f32> {
+    let (rows, columns) = (shape.channels_in, shape.channels_out);
+    let mut out = Vec::with_capacity(weights.len());
+    for tap in taps {
+        let from = &weights[tap * rows * columns..(tap + 1) * rows * columns];
+        for column in 0..columns {
+            out.extend(from[column..].iter().step_by(columns));
         }
     }
     out
@@ -497,69 +185,58 @@ pub(crate) fn gradient_input(
     weights: &[f32],
     gradient: &[f32],
 ) -> Vec<f32> {
-    let (k, c_in, c_out) = (shape.kernel, shape.channels_in, shape.channels_out);
-    if shape.stride == 1 && shape.padding < k {
+    assert_eq!(weights.len(), shape.lengths().1, "weights of {shape:?}");
+    let map = shape.output(gradient);
+    let mut out = vec![0.0; shape.lengths().0];
+    if fits(shape) {
         // A convolution of the output's gradient with the kernel turned by 180 degrees.
-        let mut turned = vec![0.0; weights.len()];
-        for tap in 0..k * k {
-            for i in 0..c_in {
-                for o in 0..c_out {
-                    turned[((k * k - 1 - tap) * c_out + o) * c_in + i] =
-                        weights[(tap * c_in + i) * c_out + o];
-                }
-            }
+        let turned = exchanged(shape, weights, (0..9).rev());
+        let filter = Filter::new(isa, &turned, shape.channels_out, shape.channels_in);
+        let plain = (None, Activation::Identity);
+        convolve(isa, (shape.batch, map), &filter, plain, &mut out);
+        return out;
+    }
+    // Input pixels whose rows and columns leave the same rest by the step are reached by the same taps.
+    let (kernel, stride) = (shape.kernel, shape.stride);
+    for class in 0..stride * stride {
+        let (row, column) = (class / stride, class % stride);
+        if row >= shape.height || column >= shape.width {
+            continue;
         }
-        let back = ConvolutionShape {
-            batch: shape.batch,
-            height: shape.out_height(),
-            width: shape.out_width(),
-            channels_in: c_out,
-            channels_out: c_in,
-            kernel: k,
-            stride: 1,
-            padding: k - 1 - shape.padding,
+        let steps = |pixel: usize, tap: usize| {
+            let distance = (pixel + shape.padding) as isize - tap as isize;
+            (distance % stride as isize == 0).then_some(distance / stride as isize)
         };
-        return forward(isa, &back, gradient, &turned, None, Activation::Identity);
-    }
-    // With a step, each output pixel gives its window's values, which are then added in place.
-    let taps = k * k * c_in;
-    let mut transposed = vec![0.0; weights.len()];
-    for tap in 0..taps {
-        for o in 0..c_out {
-            transposed[o * taps + tap] = weights[tap * c_out + o];
+        let taps: Vec<(usize, (isize, isize))> = (0..kernel * kernel)
+            .filter_map(|tap| Some((tap, (steps(row, tap / kernel)?, steps(column, tap % kernel)?))))
+            .collect();
+        if taps.is_empty() {
+            continue;
         }
+        let grid = Grid {
+            rows: (shape.height - row).div_ceil(stride),
+            columns: (shape.width - column).div_ceil(stride),
+            step: 1,
+            taps: taps.iter().map(|(_, place)| *place).collect(),
+        };
+        let product = Product {
+            map,
+            batch: shape.batch,
+            grid: &grid,
+            weights: &exchanged(shape, weights, taps.iter().map(|(tap, _)| *tap)),
+            target: Target {
+                height: shape.height,
+                width: shape.width,
+                step: stride,
+                row,
+                column,
+                channels: shape.channels_in,
+            },
+            bias: None,
+            activation: Activation::Identity,
+        };
+        multiply(isa, &product, &mut out);
     }
-    let per_pixel = ConvolutionShape {
-        batch: shape.batch,
-        height: shape.out_height(),
-        width: shape.out_width(),
-        channels_in: c_out,
-        channels_out: taps,
-        kernel: 1,
-        stride: 1,
-        padding: 0,
-    };
-    let windows = forward(isa, &per_pixel, gradient, &transposed, None, Activation::Identity);
-    let mut out = vec![0.0; shape.batch * shape.height * shape.width * c_in];
-    let per_image = shape.out_height() * shape.out_width();
-    out.par_chunks_mut(shape.height * shape.width * c_in)
-        .enumerate()
-        .for_each(|(image, out)| {
-            let windows = &windows[image * per_image * taps..(image + 1) * per_image * taps];
-            for (pixel, window) in windows.chunks_exact(taps).enumerate() {
-                let (row, column) = (pixel / shape.out_width(), pixel % shape.out_width());
-                for (tap, values) in window.chunks_exact(c_in).enumerate() {
-                    let y = (row * shape.stride + tap / k).wrapping_sub(shape.padding);
-                    let x = (column * shape.stride + tap % k).wrapping_sub(shape.padding);
-                    if y < shape.height && x < shape.width {
-                        let start = (y * shape.width + x) * c_in;
-                        for (total, value) in out[start..start + c_in].iter_mut().zip(values) {
-                            *total += value;
-                        }
-                    }
-                }
-            }
-        });
     out
 }
 

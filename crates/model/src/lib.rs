@@ -23,7 +23,7 @@ mod tiles;
 mod train;
 mod weights;
 
-pub use bench::{BenchNetwork, InferenceBench, TrainingBench};
+pub use bench::{BenchNetwork, InferenceBench, TrainingBench, core_peak};
 pub use bundle::{
     Bundle, BundleParts, ClassificationReference, ClassificationTrust, FORMAT_VERSION, Manifest, Part,
     SegmentationTrust, Task, Trust,

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod bench;
 mod commands;
 mod console;
 mod printing;
+mod tracking;
 mod training;
 
 use std::process::ExitCode;

@@ -1,13 +1,13 @@
 //! The main job: a folder of plates in, tables and a report out.
 
 mod channels;
-mod diameter;
+pub(crate) mod diameter;
 mod digest;
 pub(crate) mod facts;
 pub(crate) mod folder;
 mod fragments;
 pub(crate) mod networks;
-mod plan;
+pub(crate) mod plan;
 pub(crate) mod settings;
 pub(crate) mod site;
 pub(crate) mod table;

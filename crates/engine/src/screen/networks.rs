@@ -147,6 +147,17 @@ impl Networks {
         })
     }
 
+    /// Bundle, members in use and draws of the ensembles that are loaded: first the one that finds nuclei.
+    pub(crate) fn ensembles(&self) -> Vec<(&str, usize, usize)> {
+        let segment = self
+            .segmentation
+            .as_ref()
+            .map(|s| (s.name.as_str(), s.members, s.draws));
+        let classify = self.classification.as_ref();
+        let classify = classify.map(|c| (c.name.as_str(), c.members.len(), c.draws));
+        segment.into_iter().chain(classify).collect()
+    }
+
     pub(crate) fn device_name(&self) -> &str {
         self.device
     }

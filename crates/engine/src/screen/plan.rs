@@ -15,7 +15,7 @@ use crate::{EngineError, Progress, ScreenParams};
 
 /// Bytes that one pixel of a site needs while it is worked on, beside its channels and the samples of the networks:
 /// normalised plane, pooled maps, label images and distances.
-const BYTES_A_PIXEL: u64 = 64;
+pub(crate) const BYTES_A_PIXEL: u64 = 64;
 
 /// A plate, its channels and its map.
 pub(crate) struct Plan {
@@ -195,8 +195,8 @@ impl Plan {
     }
 }
 
-/// Half of this machine's memory, where the system says how much that is.
-fn half_of_memory() -> Option<u64> {
+/// Half of this machine's memory in bytes, where the system says it.
+pub(crate) fn half_of_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -58,14 +58,8 @@ impl Kernel for DirectBlock<'_> {
     unsafe fn run<S: Simd>(self, s: S) {
         let mut list = [Tile::default(); PIXELS];
         let list = &mut list[..self.pixels];
-        let (rows, columns) = self.size;
         for (index, pixel) in list.iter_mut().enumerate() {
-            let at = self.first + index;
-            *pixel = Tile {
-                image: at / (rows * columns),
-                row: at / columns % rows,
-                column: at % columns,
-            };
+            *pixel = self.pixel(self.first + index);
         }
         let inputs = self.reads.len();
         let depth = self.kernel * self.kernel * inputs;
@@ -88,11 +82,11 @@ impl Kernel for DirectBlock<'_> {
                 let offset = i * place.row + j * BLOCK;
                 if self.kernel <= 3 {
                     // A window of 3 × 3 stays within the border of zeros.
-                    for index in 0..list.len() {
+                    for (index, from) in from.iter().enumerate().take(list.len()) {
                         for lane in (0..BLOCK).step_by(S::LANES) {
                             // SAFETY: the pixel lies in the map or its border; `to` has room for the pixels of each tap and block.
                             unsafe {
-                                let value = s.load(from[index].add(offset + lane));
+                                let value = s.load(from.add(offset + lane));
                                 s.store(to.add(index * BLOCK + lane), value);
                             }
                         }
@@ -119,6 +113,9 @@ impl Kernel for DirectBlock<'_> {
                 }
             }
         }
+        let calls: usize = self.calls.0.iter().map(Vec::len).sum();
+        let slots = calls * depth.div_ceil(DEPTH);
+        let mut slot = 0;
         for first in (0..depth).step_by(DEPTH) {
             let blocks = DEPTH.min(depth - first);
             for (index, group) in self.weights.groups.iter().enumerate() {
@@ -126,6 +123,8 @@ impl Kernel for DirectBlock<'_> {
                 let b = self.weights.values.pointer();
                 let b = b.wrapping_add(self.weights.starts[index] + first * BLOCK * width);
                 for &(row, multiply) in &self.calls.0[index] {
+                    self.ask(s, list, slot, slots);
+                    slot += 1;
                     let product = Product {
                         a: self.scratch.wrapping_add(first * row_block + row * BLOCK),
                         a_block: row_block,
@@ -150,6 +149,44 @@ impl Kernel for DirectBlock<'_> {
                     unsafe {
                         let sum = s.load(sums.add(block * row_block + index * BLOCK + lane));
                         self.target.finish_pixel(s, sum, pixel, (block, lane));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl DirectBlock<'_> {
+    #[inline(always)]
+    fn pixel(&self, index: usize) -> Tile {
+        let (rows, columns) = self.size;
+        Tile {
+            image: index / (rows * columns),
+            row: index / columns % rows,
+            column: index % columns,
+        }
+    }
+
+    /// Asks for a share of the lines that will be written by this block and read by the next.
+    #[inline(always)]
+    fn ask<S: Simd>(&self, s: S, pixels: &[Tile], slot: usize, slots: usize) {
+        let share = slot * pixels.len() / slots..(slot + 1) * pixels.len() / slots;
+        for index in share {
+            if let Some(place) = &self.target.full {
+                for group in &self.weights.groups {
+                    for block in group.first..group.first + group.blocks {
+                        s.prefetch_write(place.at(pixels[index], block, 0));
+                    }
+                }
+            }
+            let next = self.pixel(self.first + self.pixels + index);
+            for (place, block) in self.reads {
+                let start = next.image * place.image + block * place.plane;
+                let start = start + next.row * self.stride * place.row + next.column * self.stride * BLOCK;
+                for i in 0..self.stride.min(self.kernel) {
+                    for j in 0..self.stride.min(self.kernel) {
+                        // Past the last pixel this asks for lines that nobody needs.
+                        s.prefetch_later(place.origin.wrapping_add(start + i * place.row + j * BLOCK));
                     }
                 }
             }

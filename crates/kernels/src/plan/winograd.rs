@@ -1,5 +1,8 @@
 //! Winograd convolution of one block of tiles: input transform, 36 products, output transform, without leaving the cache.
 
+// Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
+#![allow(clippy::needless_range_loop)]
+
 use super::draws::{self, Draw};
 use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
@@ -72,7 +75,7 @@ impl Calls {
 
 /// Values between transform positions: an odd number of lines, so that the 36 stores of a tile fall into different cache sets.
 fn position_stride(blocks: usize, tiles: usize) -> usize {
-    (blocks * tiles | 1) * BLOCK
+    ((blocks * tiles) | 1) * BLOCK
 }
 
 fn output_blocks(weights: &WinogradWeights) -> usize {
@@ -214,7 +217,7 @@ impl Kernel for WinogradBlock<'_> {
                         // SAFETY: the products were just written; behind them lies the head's scratch.
                         unsafe {
                             let (m, v) = ((m.cast_const(), m_stride), (v.cast_const(), v_stride));
-                            self.to_scratch(s, m, v, draw, first, part_tiles.len(), pixels_at);
+                            self.to_scratch(s, m, v, draw, (first, part_tiles.len()), pixels_at);
                             head.finish(s, pixels_at, part_tiles);
                         }
                     }
@@ -252,12 +255,16 @@ impl WinogradBlock<'_> {
         (m, m_stride): (*const f32, usize),
         (v, v_stride): (*const f32, usize),
         draw: Option<&Draw>,
-        first: usize,
-        count: usize,
+        (first, count): (usize, usize),
         to: *mut f32,
     ) {
         let mut kept = [0.0f32; 36 * BLOCK];
         for (group, blocks) in self.weights.groups.iter().enumerate() {
+            let starts = if draw.is_some() {
+                draws::starts(self.weights, group)
+            } else {
+                [(0, 0); 25]
+            };
             for block in 0..blocks.blocks {
                 let out = blocks.first + block;
                 for index in 0..count {
@@ -271,12 +278,15 @@ impl WinogradBlock<'_> {
                         columns: 4,
                     });
                     let tile = (first + index) * BLOCK;
-                    let mut products = (m.wrapping_add(out * self.tiles * BLOCK + tile), m_stride);
+                    let products = m.wrapping_add(out * self.tiles * BLOCK + tile);
                     // SAFETY: the caller's promise.
                     unsafe {
                         if let Some(draw) = draw {
-                            let values = (v.add(tile), self.tiles * BLOCK, v_stride);
-                            let place = (group, block);
+                            let (values, place) = (
+                                (v.add(tile), self.tiles * BLOCK, v_stride),
+                                (group, block, &starts),
+                            );
+                            let products = (products, m_stride);
                             draws::without(
                                 s,
                                 self.weights,
@@ -286,10 +296,12 @@ impl WinogradBlock<'_> {
                                 place,
                                 kept.as_mut_ptr(),
                             );
-                            products = (kept.as_ptr(), BLOCK);
                         }
                         for lane in (0..BLOCK).step_by(S::LANES) {
-                            let y = pixels(s, products.0.add(lane), products.1);
+                            let y = match draw {
+                                Some(_) => pixels(s, kept.as_ptr().add(lane), BLOCK),
+                                None => pixels(s, products.add(lane), m_stride),
+                            };
                             target.finish(s, y, Tile::default(), (out, lane), (4, 4));
                         }
                     }

@@ -1,5 +1,8 @@
 //! Input transform of Winograd's F(4 × 4, 3 × 3) (Lavin and Gray 2016, arXiv 1509.09308): windows of 6 × 6 pixels to 36 values.
 
+// Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
+#![allow(clippy::needless_range_loop)]
+
 use super::vector::Simd;
 
 /// Values along one direction: B' d, with the interpolation points 0, ±1, ±2.

@@ -1,5 +1,8 @@
 //! Output transform of Winograd's F(4 × 4, 3 × 3), and what follows a convolution's sums.
 
+// Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
+#![allow(clippy::needless_range_loop)]
+
 use super::vector::{BLOCK, Simd};
 use super::workspace::Place;
 

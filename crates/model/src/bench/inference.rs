@@ -96,4 +96,24 @@ impl InferenceBench {
         }
         sum
     }
+
+    /// Images a call, and the side of each in pixels.
+    pub(super) fn batch_and_size(&self) -> (usize, usize) {
+        (self.batch, self.size)
+    }
+
+    /// The images, (batch, channels, rows, columns).
+    pub(super) fn images(&self) -> &[f32] {
+        &self.images
+    }
+
+    /// The first member's results without dropout, (batch, values an image).
+    pub(super) fn outputs(&mut self) -> Vec<f32> {
+        let mut outputs = Vec::new();
+        let plan = &self.members[0].plan;
+        plan.run(&mut self.workspace, &self.images, &[], &mut |_, _, values| {
+            outputs.extend_from_slice(values);
+        });
+        outputs
+    }
 }

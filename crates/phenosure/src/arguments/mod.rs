@@ -1,16 +1,20 @@
 //! What was typed, and the words that explain it.
 
+mod bench;
 mod networks;
 mod other;
 mod screen;
 mod shared;
+mod track;
 
 use clap::{Parser, Subcommand};
 
+pub use bench::Bench;
 pub use networks::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArguments, TrainTask};
 pub use other::{Classify, Completions, Demo, Inspect, Man, Models, ModelsCommand, Segment};
 pub use screen::{Gather, Screen};
 pub use shared::{NetworkArguments, Shared, Statistics};
+pub use track::Track;
 
 /// Screens microscopy plates and says how sure it is: every object, class and hit comes with a probability or an
 /// interval that was checked against held-out data; cells unlike the controls are flagged at a stated error rate.
@@ -42,8 +46,10 @@ pub enum Command {
     Inspect(Inspect),
     Segment(Segment),
     Classify(Classify),
+    Track(Track),
     Train(Train),
     Evaluate(Evaluate),
+    Bench(Bench),
     Models(Models),
     Completions(Completions),
     Man(Man),
