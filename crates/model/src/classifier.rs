@@ -13,8 +13,8 @@ use crate::weights::Weights;
 
 /// Flips and quarter turns that every crop is seen under: worth more than a second member (RECIPES C).
 pub const SYMMETRIES: usize = 8;
-/// Crops that one call of the network sees, each under all symmetries.
-const BATCH: usize = 16;
+/// Crops that one call of the network sees, each under all symmetries: as many as keep the maps in a core's cache.
+const BATCH: usize = 4;
 /// Pixels of one view of a crop.
 const VIEW: usize = INPUT_PX * INPUT_PX;
 
@@ -91,61 +91,86 @@ impl Classifier {
     ) -> Result<ClassSamples, ModelError> {
         let all: Vec<usize> = (0..self.ensemble.len()).collect();
         let members = members.unwrap_or(&all);
-        let network = &self.ensemble.network;
-        let (objects, samples) = (crops.len_of(Axis(0)), SYMMETRIES * draws.max(1));
-        let mut out = ClassSamples {
-            probability: Array4::zeros((members.len(), samples, objects, network.classes)),
-            energy: Array2::zeros((members.len(), objects)),
-            embedding: Array3::zeros((members.len(), objects, network.widths[3])),
-        };
-        for first in (0..objects).step_by(BATCH) {
-            let last = objects.min(first + BATCH);
-            let views = views(crops.slice(s![first..last, .., ..]));
-            let shape = ((last - first) * SYMMETRIES, INPUT_PX, INPUT_PX);
-            for (slot, &member) in members.iter().enumerate() {
-                // The first pass has no dropout: energy and embedding are of it, and the probabilities of 0 draws.
-                let mut passes = vec![None];
-                passes.extend(self.ensemble.draws_of(member, draws));
-                let mut sink = |pass: usize, result: usize, values: &[f32]| match (result, pass) {
-                    (0, _) => out.add_embedding(slot, first, values),
-                    (_, 0) => {
-                        out.add_energy(slot, first, values);
-                        if draws == 0 {
-                            out.set_probability((slot, 0), first, values);
-                        }
-                    }
-                    _ => out.set_probability((slot, pass - 1), first, values),
-                };
-                self.ensemble.run(member, shape, &views, &passes, &mut sink)?;
-            }
+        let starts: Vec<usize> = (0..crops.len_of(Axis(0))).step_by(BATCH).collect();
+        let batches: Result<Vec<ClassSamples>, ModelError> = starts
+            .into_par_iter()
+            .map(|first| {
+                let last = (first + BATCH).min(crops.len_of(Axis(0)));
+                self.predict_batch(crops.slice(s![first..last, .., ..]), members, draws)
+            })
+            .collect();
+        let mut out = self.empty(crops.len_of(Axis(0)), members.len(), draws);
+        for (index, batch) in batches?.iter().enumerate() {
+            let objects = index * BATCH..index * BATCH + batch.energy.len_of(Axis(1));
+            let mut probability = out.probability.slice_mut(s![.., .., objects.clone(), ..]);
+            probability.assign(&batch.probability);
+            out.energy
+                .slice_mut(s![.., objects.clone()])
+                .assign(&batch.energy);
+            let mut embedding = out.embedding.slice_mut(s![.., objects, ..]);
+            embedding.assign(&batch.embedding);
         }
         Ok(out)
+    }
+
+    fn predict_batch(
+        &self,
+        crops: ArrayView3<f32>,
+        members: &[usize],
+        draws: usize,
+    ) -> Result<ClassSamples, ModelError> {
+        let views = views(crops);
+        let shape = (crops.len_of(Axis(0)) * SYMMETRIES, INPUT_PX, INPUT_PX);
+        let mut out = self.empty(crops.len_of(Axis(0)), members.len(), draws);
+        for (slot, &member) in members.iter().enumerate() {
+            // The first pass has no dropout: energy and embedding are of it, and the probabilities of 0 draws.
+            let mut passes = vec![None];
+            passes.extend(self.ensemble.draws_of(member, draws));
+            let mut sink = |pass: usize, result: usize, values: &[f32]| match (result, pass) {
+                (0, _) => out.add_embedding(slot, values),
+                (_, 0) => {
+                    out.add_energy(slot, values);
+                    if draws == 0 {
+                        out.set_probability((slot, 0), values);
+                    }
+                }
+                _ => out.set_probability((slot, pass - 1), values),
+            };
+            self.ensemble.run(member, shape, &views, &passes, &mut sink)?;
+        }
+        Ok(out)
+    }
+
+    fn empty(&self, objects: usize, members: usize, draws: usize) -> ClassSamples {
+        let network = &self.ensemble.network;
+        ClassSamples {
+            probability: Array4::zeros((members, SYMMETRIES * draws.max(1), objects, network.classes)),
+            energy: Array2::zeros((members, objects)),
+            embedding: Array3::zeros((members, objects, network.widths[3])),
+        }
     }
 }
 
 /// The network's input for every symmetry of every crop: crop × symmetry × row × column.
 fn views(crops: ArrayView3<f32>) -> Vec<f32> {
     let mut views = vec![0.0; crops.len_of(Axis(0)) * SYMMETRIES * VIEW];
-    views
-        .par_chunks_exact_mut(SYMMETRIES * VIEW)
-        .enumerate()
-        .for_each(|(crop, of_crop)| {
-            let input = classification_input(crops.index_axis(Axis(0), crop));
-            for (index, view) in of_crop.chunks_exact_mut(VIEW).enumerate() {
-                for (to, from) in view.iter_mut().zip(symmetry(input.view(), index)) {
-                    *to = *from;
-                }
+    for (crop, of_crop) in crops.outer_iter().zip(views.chunks_exact_mut(SYMMETRIES * VIEW)) {
+        let input = classification_input(crop);
+        for (index, view) in of_crop.chunks_exact_mut(VIEW).enumerate() {
+            for (to, from) in view.iter_mut().zip(symmetry(input.view(), index)) {
+                *to = *from;
             }
-        });
+        }
+    }
     views
 }
 
-/// Values of a batch come as (crop × symmetry) × channel; `first` is the object of its first crop.
+/// Values of a batch come as (crop × symmetry) × channel.
 impl ClassSamples {
-    fn add_embedding(&mut self, slot: usize, first: usize, pooled: &[f32]) {
+    fn add_embedding(&mut self, slot: usize, pooled: &[f32]) {
         let channels = self.embedding.len_of(Axis(2));
         for (crop, of_crop) in pooled.chunks_exact(SYMMETRIES * channels).enumerate() {
-            let mut mean = self.embedding.slice_mut(s![slot, first + crop, ..]);
+            let mut mean = self.embedding.slice_mut(s![slot, crop, ..]);
             for of_view in of_crop.chunks_exact(channels) {
                 for (sum, value) in mean.iter_mut().zip(of_view) {
                     *sum += value / SYMMETRIES as f32;
@@ -154,20 +179,20 @@ impl ClassSamples {
         }
     }
 
-    fn add_energy(&mut self, slot: usize, first: usize, logits: &[f32]) {
+    fn add_energy(&mut self, slot: usize, logits: &[f32]) {
         let classes = self.probability.len_of(Axis(3));
         for (view, logits) in logits.chunks_exact(classes).enumerate() {
             let (largest, sum) = largest_and_sum(logits);
-            let energy = &mut self.energy[[slot, first + view / SYMMETRIES]];
+            let energy = &mut self.energy[[slot, view / SYMMETRIES]];
             *energy -= (largest + sum.ln()) / SYMMETRIES as f32;
         }
     }
 
-    fn set_probability(&mut self, (slot, draw): (usize, usize), first: usize, logits: &[f32]) {
+    fn set_probability(&mut self, (slot, draw): (usize, usize), logits: &[f32]) {
         let classes = self.probability.len_of(Axis(3));
         for (view, logits) in logits.chunks_exact(classes).enumerate() {
             let (largest, sum) = largest_and_sum(logits);
-            let (object, sample) = (first + view / SYMMETRIES, draw * SYMMETRIES + view % SYMMETRIES);
+            let (object, sample) = (view / SYMMETRIES, draw * SYMMETRIES + view % SYMMETRIES);
             let mut probability = self.probability.slice_mut(s![slot, sample, object, ..]);
             for (p, z) in probability.iter_mut().zip(logits) {
                 *p = (z - largest).exp() / sum;

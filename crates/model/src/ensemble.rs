@@ -48,6 +48,9 @@ pub enum Method {
 /// Images, rows, columns of one call.
 pub(crate) type BatchShape = (usize, usize, usize);
 
+/// Bytes of idle buffers for other sizes than the last one that are kept.
+const OTHERS: usize = 256 << 20;
+
 struct PlannedMember {
     plan: Plan,
     recorded: Recorded,
@@ -176,9 +179,13 @@ impl<N: Architecture> Ensemble<N> {
                 };
                 let mut workspace = found.unwrap_or_else(|| plan.workspace(batch, rows, columns));
                 plan.run(&mut workspace, images, &factors, sink);
-                // Images of another size are unlikely to come back soon: their buffers go.
+                // Buffers for other sizes stay while they are small: the last, shorter batch of a call is one.
                 let mut idle = lock();
-                idle.retain(|(of, _)| *of == shape);
+                let mut others = 0;
+                idle.retain(|(of, workspace)| {
+                    others += if *of == shape { 0 } else { workspace.bytes() };
+                    others <= OTHERS
+                });
                 idle.push((shape, workspace));
             }
             Members::Candle { members, device } => {
