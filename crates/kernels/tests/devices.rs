@@ -3,8 +3,9 @@
 
 use candle_core::{Device, Result, Tensor, Var};
 use kernels::{
-    Activation, Philox, SegmentationTargets, batch_norm, conv2d, conv2d_bias, segmentation_loss,
-    upsample_nearest2,
+    Activation, LayerOptions, Philox, SegmentationTargets, batch_norm, channel_dropout, concatenate, conv2d,
+    conv2d_bias, conv2d_linear, convolution_layer, global_mean, max_pool2, relu, segmentation_loss,
+    upsample_bilinear2, upsample_nearest2,
 };
 
 /// Largest difference, over the largest magnitude: both sides sum in f32 in their own order.
@@ -88,9 +89,16 @@ fn compare(name: &str, shapes: &[&[usize]], differentiable: bool, operation: Ope
 
 #[test]
 fn convolutions() {
-    for (stride, kernel, size) in [(1, 3, 12), (2, 3, 12), (1, 1, 9), (2, 1, 10)] {
-        let name = format!("conv2d stride {stride}, kernel {kernel}");
-        let shapes: [&[usize]; 2] = [&[2, size, size, 16], &[kernel, kernel, 16, 32]];
+    // Sides that leave different rests at stride 2 are among them.
+    for (stride, kernel, rows, columns) in [
+        (1, 3, 12, 12),
+        (2, 3, 12, 12),
+        (2, 3, 8, 9),
+        (1, 1, 9, 7),
+        (2, 1, 10, 9),
+    ] {
+        let name = format!("conv2d stride {stride}, kernel {kernel}, {rows} x {columns}");
+        let shapes: [&[usize]; 2] = [&[2, rows, columns, 16], &[kernel, kernel, 16, 32]];
         compare(&name, &shapes, true, &|x| {
             conv2d(&x[0], &x[1], stride, kernel / 2)
         });
@@ -106,6 +114,26 @@ fn convolutions_with_bias_and_activation() {
 }
 
 #[test]
+fn layers() {
+    let shapes: [&[usize]; 3] = [&[2, 8, 8, 16], &[1, 1, 16, 8], &[8]];
+    compare("conv2d_linear", &shapes, true, &|x| {
+        conv2d_linear(&x[0], &x[1], &x[2], (1, 0))
+    });
+    let shapes: [&[usize]; 4] = [&[2, 8, 8, 16], &[3, 3, 16, 16], &[16], &[16]];
+    for (stride, relu) in [(1, true), (2, false)] {
+        let options = LayerOptions {
+            stride,
+            padding: 1,
+            epsilon: 1e-5,
+            relu,
+        };
+        compare(&format!("convolution_layer {options:?}"), &shapes, true, &|x| {
+            Ok(convolution_layer(&x[0], &x[1], &x[2], &x[3], options)?.0)
+        });
+    }
+}
+
+#[test]
 fn normalisation() {
     for relu in [false, true] {
         let shapes: [&[usize]; 3] = [&[3, 6, 6, 16], &[16], &[16]];
@@ -116,9 +144,25 @@ fn normalisation() {
 }
 
 #[test]
+fn maps() {
+    let one: [&[usize]; 1] = [&[2, 6, 8, 16]];
+    let two: [&[usize]; 2] = [&[2, 6, 8, 16], &[2, 6, 8, 32]];
+    compare("max_pool2", &one, true, &|x| max_pool2(&x[0]));
+    compare("relu", &one, true, &|x| relu(&x[0]));
+    compare("global_mean", &one, true, &|x| global_mean(&x[0]));
+    compare("concatenate", &two, true, &|x| concatenate(&x[0], &x[1]));
+    compare("channel_dropout", &one, true, &|x| {
+        channel_dropout(&x[0], 0.3, Philox::new(5, [1, 2, 3]))
+    });
+}
+
+#[test]
 fn upsampling() {
     let shapes: [&[usize]; 1] = [&[2, 5, 7, 16]];
     compare("upsample_nearest2", &shapes, true, &|x| upsample_nearest2(&x[0]));
+    compare("upsample_bilinear2", &shapes, true, &|x| {
+        upsample_bilinear2(&x[0])
+    });
     // An input with two users: candle's own operation loses one of the gradients.
     compare("upsample_nearest2 beside another user", &shapes, true, &|x| {
         upsample_nearest2(&x[0])? + upsample_nearest2(&x[0].affine(10.0, 0.0)?)?
