@@ -47,6 +47,7 @@ mod motion;
 mod options;
 mod scene;
 pub mod score;
+mod swaps;
 mod tracker;
 mod tracks;
 
