@@ -134,6 +134,12 @@ pub enum EngineError {
     /// Features that cannot be measured.
     #[error(transparent)]
     Measure(#[from] measure::MeasureError),
+    /// Detections that cannot be tracked.
+    #[error(transparent)]
+    Track(#[from] ::track::TrackError),
+    /// Trackings that cannot be scored.
+    #[error(transparent)]
+    TrackScore(#[from] ::track::score::ScoreError),
     /// Tables.
     #[error(transparent)]
     Profile(Box<profile::ProfileError>),

@@ -24,6 +24,7 @@ mod params;
 mod progress;
 mod screen;
 mod segment;
+mod track;
 pub mod train;
 
 pub use bench::{
@@ -45,3 +46,4 @@ pub use params::{
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;
 pub use segment::{SegmentParams, segment};
+pub use self::track::{TrackParams, TrackSummary, parse_frame_interval, parse_speed, track};

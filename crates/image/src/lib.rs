@@ -44,7 +44,7 @@ pub use picture::{common_contrast, encode_png_gray, encode_png_rgb, paint_mask, 
 pub use quality::{Quality, object_quality, quality};
 pub use read::{
     ImageFormat, PlaneAxes, ReadImage, ReadImageInfo, ReadLimits, read_gray, read_image, read_label_map,
-    read_labels, write_labels,
+    read_label_movie, read_labels, read_movie, write_labels,
 };
 pub use resample::{Affine, crop_at, resample, resample_nearest};
 pub use targets::segmentation_targets;

@@ -25,6 +25,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode> {
         Command::Inspect(inspect) => run_inspect(inspect, console),
         Command::Segment(segment) => run_segment(segment, console),
         Command::Classify(classify) => run_classify(classify, console),
+        Command::Track(track) => crate::tracking::track(track, console),
         Command::Train(train) => crate::training::train(train, console),
         Command::Evaluate(evaluate) => crate::training::evaluate(evaluate, console),
         Command::Bench(bench) => crate::bench::run(bench, console),

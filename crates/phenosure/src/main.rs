@@ -6,6 +6,7 @@ mod bench;
 mod commands;
 mod console;
 mod printing;
+mod tracking;
 mod training;
 
 use std::process::ExitCode;

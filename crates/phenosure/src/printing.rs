@@ -14,7 +14,7 @@ pub fn json(console: &Console, value: &impl serde::Serialize) {
     console.out(&format!("{text}\n"));
 }
 
-fn list(console: &Console, heading: &str, lines: &[String]) {
+pub fn list(console: &Console, heading: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }

@@ -29,6 +29,7 @@ mod logistic;
 mod mahalanobis;
 mod multiple_testing;
 mod nearest_neighbors;
+mod poisson_binomial;
 mod pooling;
 mod posterior_predictive;
 mod rank_sum;
@@ -75,6 +76,7 @@ pub use multiple_testing::{
     DetectionFloor, Storey, benjamini_hochberg, calibration_cells_needed, detection_floor, storey,
 };
 pub use nearest_neighbors::KNearest;
+pub use poisson_binomial::poisson_binomial_interval;
 pub use pooling::{Pooled, pool, pool_f64, pool_log};
 pub use posterior_predictive::{PosteriorPredictive, posterior_predictive_p};
 pub use rank_sum::{Tail, exact_rank_sum, exact_rank_sum_stratified, smallest_rank_sum_p};

@@ -99,7 +99,7 @@ pub(super) fn time_field(
         &params.networks,
     )?;
     let pixels = (size * size) as u64;
-    check_memory(size, pixels * (networks.bytes_a_pixel() + BYTES_A_PIXEL))?;
+    check_memory(size, networks.working_set((size, size)) + pixels * BYTES_A_PIXEL)?;
     let plane = field(size)?;
     let typical = typical_diameter(&networks, &plane)?;
     let (mut segment_ms, mut measure_ms, mut classify_ms) = (Vec::new(), Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use tiff::TiffError;
 use tiff::encoder::colortype::{Gray16, Gray32};
 use tiff::encoder::{Compression, DeflateLevel, TiffEncoder};
 
-use super::raw::{Purpose, Samples};
+use super::raw::{PlainPages, Purpose, RawImage, Samples};
 use super::{ReadLimits, read_raw};
 use crate::Labels;
 use crate::error::ImageError;
@@ -21,7 +21,22 @@ use crate::error::ImageError;
 /// WhiteIsZero inverts nothing.
 /// Errors: as [`super::read_image`]; [`ImageError::NotLabels`] for several planes, lossy formats, fractions or values below 0.
 pub fn read_label_map(path: &Path, limits: &ReadLimits) -> Result<Array2<u32>, ImageError> {
-    let raw = read_raw(path, limits, Purpose::Labels)?;
+    let raw = read_raw(path, limits, Purpose::Labels, PlainPages::Refused)?;
+    let n_planes = raw.planes.len();
+    let mut planes = numbers(raw, path)?.into_iter();
+    match (planes.next(), planes.next()) {
+        (Some(plane), None) => Ok(plane),
+        _ => Err(ImageError::NotLabels {
+            path: path.to_path_buf(),
+            what: format!("it has {n_planes} planes"),
+        }),
+    }
+}
+
+/// The planes of a file as whole numbers.
+///
+/// Errors: [`ImageError::NotLabels`] for lossy formats, fractions or values below 0.
+pub(super) fn numbers(raw: RawImage, path: &Path) -> Result<Vec<Array2<u32>>, ImageError> {
     let not_labels = |what: String| ImageError::NotLabels {
         path: path.to_path_buf(),
         what,
@@ -31,32 +46,32 @@ pub fn read_label_map(path: &Path, limits: &ReadLimits) -> Result<Array2<u32>, I
             "JPEG compression is lossy and changes the numbers".to_owned(),
         ));
     }
-    let n_planes = raw.planes.len();
-    let mut planes = raw.planes.into_iter();
-    let (Some(plane), None) = (planes.next(), planes.next()) else {
-        return Err(not_labels(format!("it has {n_planes} planes")));
+    let shape = (raw.height as usize, raw.width as usize);
+    let plane = |samples: Samples| {
+        let numbers: Vec<u32> = match samples {
+            Samples::Unsigned(values) => values,
+            Samples::Signed(values) => values
+                .into_iter()
+                .map(|value| {
+                    u32::try_from(value)
+                        .map_err(|_| not_labels(format!("it holds the negative number {value}")))
+                })
+                .collect::<Result<_, _>>()?,
+            Samples::Float(values) => values
+                .into_iter()
+                .map(|value| {
+                    let number = value as u32;
+                    let is_whole = f64::from(number) == value;
+                    is_whole
+                        .then_some(number)
+                        .ok_or_else(|| not_labels(format!("it holds {value}, which is no label number")))
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        Array2::from_shape_vec(shape, numbers)
+            .map_err(|_| not_labels("it has fewer pixels than its header says".to_owned()))
     };
-    let numbers: Vec<u32> = match plane {
-        Samples::Unsigned(values) => values,
-        Samples::Signed(values) => values
-            .into_iter()
-            .map(|value| {
-                u32::try_from(value).map_err(|_| not_labels(format!("it holds the negative number {value}")))
-            })
-            .collect::<Result<_, _>>()?,
-        Samples::Float(values) => values
-            .into_iter()
-            .map(|value| {
-                let number = value as u32;
-                let is_whole = f64::from(number) == value;
-                is_whole
-                    .then_some(number)
-                    .ok_or_else(|| not_labels(format!("it holds {value}, which is no label number")))
-            })
-            .collect::<Result<_, _>>()?,
-    };
-    Array2::from_shape_vec((raw.height as usize, raw.width as usize), numbers)
-        .map_err(|_| not_labels("it has fewer pixels than its header says".to_owned()))
+    raw.planes.into_iter().map(plane).collect()
 }
 
 /// Reads a label image and numbers its objects 1..=n in reading order of their first pixel.

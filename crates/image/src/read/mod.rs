@@ -14,6 +14,7 @@ mod file;
 mod intensity;
 mod jpeg;
 mod labels;
+mod movie;
 mod png;
 mod raw;
 mod tiff;
@@ -23,7 +24,8 @@ use std::path::Path;
 use ndarray::Array2;
 
 pub use self::labels::{read_label_map, read_labels, write_labels};
-use self::raw::{Purpose, RawImage};
+pub use self::movie::{read_label_movie, read_movie};
+use self::raw::{PlainPages, Purpose, RawImage};
 use crate::error::ImageError;
 
 /// What a file may ask for at most. Checked on its header, before anything is allocated.
@@ -179,7 +181,7 @@ impl ReadImage {
 /// Errors: see [`ImageError`]; a file that is cut, damaged, ambiguous or over `limits` is never read in part.
 /// Cost: the file and its samples are in memory at once.
 pub fn read_image(path: &Path, limits: &ReadLimits) -> Result<ReadImage, ImageError> {
-    let raw = read_raw(path, limits, Purpose::Intensities)?;
+    let raw = read_raw(path, limits, Purpose::Intensities, PlainPages::Refused)?;
     intensity::to_intensities(raw).map_err(|fault| fault.at(path))
 }
 
@@ -214,13 +216,18 @@ pub fn read_gray(path: &Path, limits: &ReadLimits) -> Result<(Array2<f32>, ReadI
 }
 
 /// The samples of a file, unscaled, with the warnings that follow from its structure.
-fn read_raw(path: &Path, limits: &ReadLimits, purpose: Purpose) -> Result<RawImage, ImageError> {
+fn read_raw(
+    path: &Path,
+    limits: &ReadLimits,
+    purpose: Purpose,
+    plain: PlainPages,
+) -> Result<RawImage, ImageError> {
     let bytes = file::load(path, limits)?;
     let format = file::recognize(&bytes, path)?;
     let mut raw = match format {
         ImageFormat::Png => png::decode(&bytes, limits, purpose),
         ImageFormat::Jpeg => jpeg::decode(&bytes, limits),
-        ImageFormat::Tiff => tiff::decode(&bytes, path, limits, purpose),
+        ImageFormat::Tiff => tiff::decode(&bytes, path, limits, purpose, plain),
     }
     .map_err(|fault| fault.at(path))?;
     raw.warnings.extend(file::extension_warning(path, format));

@@ -21,6 +21,15 @@ pub(super) enum Purpose {
     Labels,
 }
 
+/// What becomes of the pages of a TIFF that nothing explains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlainPages {
+    /// They are a question that nobody answers.
+    Refused,
+    /// The caller knows that they are the frames of a movie, in order.
+    Frames,
+}
+
 /// A decoded file: planes of `width` × `height` samples and what the file says about them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RawImage {

@@ -5,6 +5,7 @@ mod networks;
 mod other;
 mod screen;
 mod shared;
+mod track;
 
 use clap::{Parser, Subcommand};
 
@@ -13,6 +14,7 @@ pub use networks::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArgume
 pub use other::{Classify, Completions, Demo, Inspect, Man, Models, ModelsCommand, Segment};
 pub use screen::{Gather, Screen};
 pub use shared::{NetworkArguments, Shared, Statistics};
+pub use track::Track;
 
 /// Screens microscopy plates and says how sure it is: every object, class and hit comes with a probability or an
 /// interval that was checked against held-out data; cells unlike the controls are flagged at a stated error rate.
@@ -44,6 +46,7 @@ pub enum Command {
     Inspect(Inspect),
     Segment(Segment),
     Classify(Classify),
+    Track(Track),
     Train(Train),
     Evaluate(Evaluate),
     Bench(Bench),

@@ -18,7 +18,7 @@ use self::directory::{Directory, Source, tag};
 use self::page::{Compression, Page, Photometric, SampleKind};
 use self::stack::Stack;
 use super::fault::Fault;
-use super::raw::{Purpose, RawImage, Samples, plausible_pixel_size, unsigned_range};
+use super::raw::{PlainPages, Purpose, RawImage, Samples, plausible_pixel_size, unsigned_range};
 use super::{ImageFormat, ReadLimits};
 
 /// Decodes a TIFF or BigTIFF: one page, or the pages of a stack whose description says what they are.
@@ -27,13 +27,14 @@ pub(super) fn decode(
     path: &Path,
     limits: &ReadLimits,
     purpose: Purpose,
+    plain: PlainPages,
 ) -> Result<RawImage, Fault> {
     let (source, directories) = directory::directories(bytes, limits)?;
     let Some(directory) = directories.first() else {
         return Err(Fault::Damaged("it holds no image".to_owned()));
     };
     let page = page::page(&source, directory, limits)?;
-    let stack = stack::find(&source, &directories, &page, path, limits)?;
+    let stack = stack::find(&source, &directories, &page, path, limits, plain)?;
     let mut image = RawImage::new(ImageFormat::Tiff, page.width, page.height, page.bits);
     image.full_scale = match page.kind {
         SampleKind::Unsigned => Some(unsigned_range(page.bits)),

@@ -6,7 +6,7 @@ use super::directory::{Directory, Source, tag};
 use super::page::{Compression, Page, page_size};
 use super::{imagej, ome};
 use crate::read::fault::Fault;
-use crate::read::raw::check_size;
+use crate::read::raw::{PlainPages, check_size};
 use crate::read::{PlaneAxes, ReadLimits};
 
 /// The planes of the image.
@@ -31,6 +31,7 @@ pub(super) fn find(
     first: &Page,
     path: &Path,
     limits: &ReadLimits,
+    plain: PlainPages,
 ) -> Result<Stack, Fault> {
     let (width, height) = (u64::from(first.width), u64::from(first.height));
     let mut stack = Stack::default();
@@ -91,7 +92,7 @@ pub(super) fn find(
                 imagej.images
             )));
         }
-    } else if n > 1 {
+    } else if n > 1 && plain == PlainPages::Refused {
         let what =
             format!("{n} pages, the first of {width} x {height} pixels, and nothing says what they are");
         return Err(Fault::Ambiguous(
