@@ -42,6 +42,9 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
     let shares = |a: (u32, u32), b: (u32, u32)| {
         a.0 > 0 && (a.0 == b.0 || a.0 == b.1 || (a.1 > 0 && (a.1 == b.0 || a.1 == b.1)))
     };
+    let f = &tracks.model;
+    let faults =
+        (1.0 - f.detection_probability + f.merging + f.fragments_per_cell + f.false_per_cell).to_string();
     let movie = folder
         .file_name()
         .unwrap_or_default()
@@ -63,6 +66,7 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
             "0",
             "",
             "",
+            &faults,
         ])?;
     }
     for d in tracks.divisions.iter().chain(&tracks.other_divisions) {
@@ -109,6 +113,7 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
             &e,
             &past,
             &future,
+            &faults,
         ])?;
     }
     for (frame, row) in tracks.reality.iter().enumerate() {
@@ -121,6 +126,9 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
                     &u8::from(t.0 > 0).to_string(),
                     "0",
                     "0",
+                    "",
+                    "",
+                    &faults,
                 ])?;
             }
         }

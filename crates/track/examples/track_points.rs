@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for row in reader.records() {
         let row = row?;
         let t: usize = row[ft].parse()?;
-        if t % step != 0 {
+        if !t.is_multiple_of(step) {
             continue;
         }
         let t = t / step;
@@ -39,13 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             frames[t].push(p);
         }
     }
-    let tracks = track(
-        &Detections::from_points(&frames),
-        &TrackOptions {
-            rounds: std::env::var("ROUNDS").map_or(4, |r| r.parse().unwrap_or(4)),
-            ..TrackOptions::default()
-        },
-    )?;
+    let tracks = track(&Detections::from_points(&frames), &TrackOptions::default())?;
     let mut writer = csv::Writer::from_path(result)?;
     writer.write_record(["track_id", "frame", "x", "y", "parent_id", "probability"])?;
     for o in &tracks.objects {

@@ -46,6 +46,7 @@ mod motion;
 mod options;
 mod scene;
 pub mod score;
+mod swaps;
 mod tracker;
 mod tracks;
 

@@ -8,6 +8,7 @@ use crate::graph::Graph;
 use crate::marginals::Marginals;
 use crate::model::Model;
 use crate::scene::Scene;
+use crate::swaps::with_exchanges;
 use crate::{Alternative, Detections, Division, Link, ObjectId, RunnerUp, Track, TrackedObject, Tracks};
 
 /// Probability from which a division that was not chosen is listed.
@@ -19,6 +20,8 @@ struct Assembly<'a> {
     graph: &'a Graph,
     m: &'a Marginals,
     choice: &'a Choice,
+    /// Probabilities of edges, exchanges counted.
+    edge: Vec<f64>,
     frame: Vec<u32>,
     track_of: Vec<u32>,
 }
@@ -43,6 +46,7 @@ pub(crate) fn assemble(
         graph,
         m,
         choice,
+        edge: with_exchanges(graph, m, choice),
         frame,
         track_of: vec![0; graph.len()],
     };
@@ -220,7 +224,7 @@ impl Assembly<'_> {
             track,
             from: self.id(from),
             to: self.id(to),
-            probability: link_probability(self.m.edge[e]),
+            probability: link_probability(self.edge[e]),
             runner_up: self.runner_up(e, from, to),
         }
     }
@@ -239,7 +243,10 @@ impl Assembly<'_> {
         offer(Alternative::Begins, m.begins[to]);
         offer(Alternative::NotReal, 1.0 - m.real[from].min(m.real[to]));
         for e in g.links(from).filter(|&e| e != own) {
-            offer(Alternative::Continues(self.id(g.edges[e].to as usize)), m.edge[e]);
+            offer(
+                Alternative::Continues(self.id(g.edges[e].to as usize)),
+                self.edge[e],
+            );
         }
         for p in g.pairs(from) {
             let [a, b] = g.pairs[p].edges.map(|e| self.id(g.edges[e as usize].to as usize));
@@ -248,7 +255,7 @@ impl Assembly<'_> {
         for &e in g.incoming(to).iter().filter(|&&e| e as usize != own) {
             offer(
                 Alternative::ComesFrom(self.id(g.edges[e as usize].from as usize)),
-                m.edge[e as usize],
+                self.edge[e as usize],
             );
         }
         best.probability = best.probability.clamp(0.0, 1.0);

@@ -134,7 +134,7 @@ impl<'a> Tracker<'a> {
         let objects = self.scene.position.len();
         let length = (LEARN_FROM * frames / objects.max(1) / 3).max(SHORTEST);
         if objects <= LEARN_FROM || 3 * length >= frames {
-            return vec![0..frames];
+            return std::iter::once(0..frames).collect();
         }
         let middle = (frames - length) / 2;
         vec![0..length, middle..middle + length, frames - length..frames]
