@@ -29,7 +29,6 @@ mod appearance;
 mod calibration;
 mod candidates;
 mod contact;
-mod counts;
 mod decode;
 mod detections;
 mod divisions;
@@ -51,7 +50,6 @@ mod swaps;
 mod tracker;
 mod tracks;
 
-pub use counts::{CountInterval, count_interval};
 pub use detections::{Detections, Frame};
 pub use error::TrackError;
 pub use fitted::FittedModel;
