@@ -1,7 +1,7 @@
 //! The main job: a folder of plates in, tables and a report out.
 
 mod channels;
-mod diameter;
+pub(crate) mod diameter;
 mod digest;
 pub(crate) mod facts;
 pub(crate) mod folder;
