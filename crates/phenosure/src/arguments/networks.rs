@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::track::EvaluateTrack;
 use super::NetworkArguments;
 
 /// Train an ensemble on your own labels
@@ -92,6 +93,7 @@ Example:
 Example:
   phenosure evaluate classify cells --bundle mitosis")]
     Classify(EvaluateArguments),
+    Track(EvaluateTrack),
 }
 
 /// What every evaluation is told.
