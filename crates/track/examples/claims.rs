@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "event",
         "past",
         "future",
+        "faults",
     ])?;
     let looks = std::env::var_os("POINTS_ONLY").is_none();
     for folder in folders {

@@ -25,7 +25,7 @@ const SHORTEST: usize = 12;
 /// Tracks the objects of a movie.
 ///
 /// Cost grows with the number of objects and, slightly more than in proportion, with how crowded they are compared with their steps. Memory is about
-/// 300 bytes an object.
+/// 600 bytes an object.
 ///
 /// # Errors
 /// Detections or options that are faulty (see [`Detections::check`]); a movie without any object is tracked, and has no track.
