@@ -65,7 +65,11 @@ impl TrackPage {
         let (families, families_caption) = match &data.families {
             Estimable::Value(families) => {
                 let caption = if families.families.len() < families.total {
-                    format!("The {} largest of {} families that divide. ", families.families.len(), families.total)
+                    format!(
+                        "The {} largest of {} families that divide. ",
+                        families.families.len(),
+                        families.total
+                    )
                 } else {
                     String::new()
                 };
@@ -75,12 +79,20 @@ impl TrackPage {
         };
         let ways_caption = data.ways.as_ref().map_or(String::new(), |ways| {
             if ways.ways.len() < ways.total {
-                format!("{} of {} tracks are drawn.", count(ways.ways.len() as u64), count(ways.total as u64))
+                format!(
+                    "{} of {} tracks are drawn.",
+                    count(ways.ways.len() as u64),
+                    count(ways.total as u64)
+                )
             } else {
                 format!("{} tracks.", count(ways.total as u64))
             }
         });
-        let (class, sign) = if data.has_doubt { ("limit", "!") } else { ("pass", "✓") };
+        let (class, sign) = if data.has_doubt {
+            ("limit", "!")
+        } else {
+            ("pass", "✓")
+        };
         Ok(Self {
             title: data.title.clone(),
             subtitle: data.subtitle.clone(),
@@ -100,7 +112,11 @@ impl TrackPage {
             },
             review: data.review.iter().map(review).collect::<Result<_, _>>()?,
             review_caption: if data.review.len() < data.review_total {
-                format!("The first {} of {} rows of review.csv.", data.review.len(), count(data.review_total as u64))
+                format!(
+                    "The first {} of {} rows of review.csv.",
+                    data.review.len(),
+                    count(data.review_total as u64)
+                )
             } else {
                 format!("All {} rows of review.csv.", data.review_total)
             },
