@@ -34,6 +34,16 @@ pub struct Segmenter {
     budget: usize,
 }
 
+/// Maps of one tile from one member and draw.
+struct TileSample<'a> {
+    /// Place of the member among those that were asked for.
+    slot: usize,
+    draw: usize,
+    tile: &'a Tile,
+    foreground: &'a [f32],
+    touch: &'a [f32],
+}
+
 impl Segmenter {
     /// Bytes of buffers beyond which an image is cut into tiles, unless told otherwise: 1 GiB.
     pub const BUDGET: usize = 1 << 30;
@@ -108,18 +118,16 @@ impl Segmenter {
             foreground: Array4::zeros(samples),
             touch: Array4::zeros(samples),
         };
-        self.walk(
-            normalized,
-            &members,
-            draws,
-            &mut |slot, draw, tile, foreground, touch| {
-                for (values, target) in [(foreground, &mut out.foreground), (touch, &mut out.touch)] {
-                    tile.write(values, target.slice_mut(s![slot, draw, .., ..]), |to, from| {
-                        *to = from
-                    });
-                }
-            },
-        )?;
+        self.walk(normalized, &members, draws, &mut |sample| {
+            let maps = [
+                (sample.foreground, &mut out.foreground),
+                (sample.touch, &mut out.touch),
+            ];
+            for (values, target) in maps {
+                let target = target.slice_mut(s![sample.slot, sample.draw, .., ..]);
+                sample.tile.write(values, target, |to, from| *to = from);
+            }
+        })?;
         Ok(out)
     }
 
@@ -138,16 +146,16 @@ impl Segmenter {
             foreground: Array3::zeros((members.len(), rows, columns)),
             touch: Array3::zeros((members.len(), rows, columns)),
         };
-        self.walk(
-            normalized,
-            &members,
-            draws,
-            &mut |slot, _, tile, foreground, touch| {
-                for (values, target) in [(foreground, &mut out.foreground), (touch, &mut out.touch)] {
-                    tile.write(values, target.slice_mut(s![slot, .., ..]), |to, from| *to += from);
-                }
-            },
-        )?;
+        self.walk(normalized, &members, draws, &mut |sample| {
+            let maps = [
+                (sample.foreground, &mut out.foreground),
+                (sample.touch, &mut out.touch),
+            ];
+            for (values, target) in maps {
+                let target = target.slice_mut(s![sample.slot, .., ..]);
+                sample.tile.write(values, target, |to, from| *to += from);
+            }
+        })?;
         if draws > 1 {
             let n = draws as f32;
             out.foreground.mapv_inplace(|sum| sum / n);
@@ -160,13 +168,13 @@ impl Segmenter {
         members.map_or_else(|| (0..self.ensemble.len()).collect(), <[usize]>::to_vec)
     }
 
-    /// Runs all tiles; `each` gets place of the member, draw, tile, and the tile's maps of foreground and touch.
+    /// Runs all tiles, members and draws; `each` gets them one by one.
     fn walk(
         &self,
         normalized: ArrayView2<f32>,
         members: &[usize],
         draws: usize,
-        each: &mut dyn FnMut(usize, usize, &Tile, &[f32], &[f32]),
+        each: &mut dyn FnMut(&TileSample),
     ) -> Result<(), ModelError> {
         if normalized.is_empty() {
             return Ok(());
@@ -180,7 +188,13 @@ impl Segmenter {
                 let of_member = self.ensemble.draws_of(member, draws);
                 let mut sink = |draw: usize, _: usize, values: &[f32]| {
                     let (foreground, touch) = values.split_at(high * wide);
-                    each(slot, draw, &tile, foreground, touch);
+                    each(&TileSample {
+                        slot,
+                        draw,
+                        tile: &tile,
+                        foreground,
+                        touch,
+                    });
                 };
                 self.ensemble
                     .run(member, (1, high, wide), &pixels, &of_member, &mut sink)?;

@@ -1,9 +1,10 @@
 //! `track`: from arguments to the engine and back to words.
 
 use anyhow::Result;
+use engine::evaluate::EvaluateTrackParams;
 use engine::{ExitCode, TrackParams, TrackSummary, parse_frame_interval, parse_pixel_size, parse_speed};
 
-use crate::arguments::Track;
+use crate::arguments::{EvaluateTrack, Track};
 use crate::console::Console;
 use crate::printing;
 
@@ -55,6 +56,19 @@ fn params(arguments: &Track) -> Result<TrackParams> {
         report: !arguments.no_report,
         force: arguments.force,
         ..TrackParams::new(&arguments.out)
+    })
+}
+
+/// What an evaluation is asked to do.
+pub fn test_params(arguments: &EvaluateTrack) -> Result<EvaluateTrackParams> {
+    Ok(EvaluateTrackParams {
+        truth: arguments.truth.clone(),
+        result: arguments.result.clone(),
+        bundle: arguments.bundle.clone(),
+        radius: arguments.radius,
+        out: arguments.out.clone(),
+        networks: arguments.networks.settings().network_params()?,
+        seed: arguments.seed,
     })
 }
 

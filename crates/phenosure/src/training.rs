@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use engine::ExitCode;
-use engine::evaluate::{EvaluateParams, evaluate_classify, evaluate_segment};
+use engine::evaluate::{EvaluateParams, evaluate_classify, evaluate_segment, evaluate_track};
 use engine::train::{TrainParams, train_classify, train_segment};
 
 use crate::arguments::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArguments, TrainTask};
@@ -51,6 +51,12 @@ pub fn evaluate(evaluate: &Evaluate, console: &Console) -> Result<ExitCode> {
             printing::figures(
                 console,
                 &evaluate_classify(&test_params(arguments)?, &console.context())?,
+            );
+        }
+        EvaluateTask::Track(arguments) => {
+            printing::figures(
+                console,
+                &evaluate_track(&crate::tracking::test_params(arguments)?, &console.context())?,
             );
         }
     }

@@ -16,9 +16,11 @@ mod number;
 mod page;
 mod png_size;
 mod render;
+mod render_tracks;
 mod text;
 mod wording;
 
 pub use data::*;
 pub use error::ReportError;
 pub use render::render;
+pub use render_tracks::render_tracks;

@@ -8,9 +8,8 @@ use std::process::ExitCode;
 
 use testkit::judge::{Verdict, judge};
 use testkit::{Design, Family, Movie};
-use track::count_interval;
 use track::score::{DoubtIntervals, Judged, doubt_intervals, score_doubt};
-use uncertainty::stream;
+use uncertainty::{poisson_binomial_interval, stream};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -91,8 +90,8 @@ fn print(rows: &[Row]) {
             2.0 * sum(|counts| counts.found) / (sum(|counts| counts.truth) + sum(|counts| counts.result))
         });
         let covered = of.iter().filter(|row| {
-            let interval = count_interval(&row.1.considered, 0.9);
-            (interval.low..=interval.high).contains(&(row.1.true_divisions as u64))
+            let (low, high) = poisson_binomial_interval(&row.1.events, 0.9);
+            (low as usize..=high as usize).contains(&row.1.true_divisions)
         });
         println!(
             "| {group} | {} | {:.4} | {:.4} | {:.4} | {:.3} / {:.3} / {:.3} | {:.4} | {:.3} |",

@@ -1,6 +1,6 @@
 //! The tracker on a virtual movie: its scores, and which of its claims about links and divisions are right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use track::score::{Judged, Scores, TrackPoint, Tracking, match_points, score};
 use track::{Detections, Frame, ObjectId, TrackError, TrackOptions, Tracks, track};
@@ -20,8 +20,8 @@ pub struct Verdict {
     pub links: Vec<Judged>,
     /// Divisions that the tracks hold.
     pub divisions: Vec<Judged>,
-    /// Probabilities of all divisions that were considered, in the tracks or not.
-    pub considered: Vec<f64>,
+    /// Probabilities of every event of division, as the counts of a run take them.
+    pub events: Vec<f64>,
     /// Divisions of the truth: mothers with two visible daughters.
     pub true_divisions: usize,
 }
@@ -121,14 +121,55 @@ fn verdict(movie: &Movie, number: usize, tracks: &Tracks) -> Verdict {
         scores: scores(movie, tracks),
         links: links.collect(),
         divisions: divisions.collect(),
-        considered: tracks
-            .divisions
-            .iter()
-            .chain(&tracks.other_divisions)
-            .map(|division| division.probability)
-            .collect(),
+        events: events(tracks, &shown),
         true_divisions: children.values().filter(|&&n| n == 2).count(),
     }
+}
+
+/// Divisions in the tracks, then those that were only considered, likeliest first, unless one of their objects' tracks divides within two frames of them
+/// already.
+fn events(tracks: &Tracks, shown: &[Vec<(u32, u32)>]) -> Vec<f64> {
+    const SAME_EVENT: u32 = 2;
+    let mut track_of: Vec<Vec<u32>> = shown.iter().map(|frame| vec![0; frame.len()]).collect();
+    for object in &tracks.objects {
+        if let Some(index) = object.detection {
+            track_of[object.frame as usize][index as usize] = object.track;
+        }
+    }
+    let mut counted: BTreeSet<(u32, u32)> = BTreeSet::new();
+    let mut events = Vec::new();
+    for division in &tracks.divisions {
+        events.push(division.event_probability);
+        counted.extend(
+            division
+                .tracks
+                .into_iter()
+                .flatten()
+                .map(|track| (track, division.mother.frame)),
+        );
+    }
+    let mut others: Vec<_> = tracks.other_divisions.iter().collect();
+    others.sort_by(|a, b| {
+        b.probability
+            .total_cmp(&a.probability)
+            .then(a.mother.cmp(&b.mother))
+    });
+    for division in others {
+        let frame = division.mother.frame;
+        let [one, two] = division.daughters;
+        let of =
+            [division.mother, one, two].map(|object| track_of[object.frame as usize][object.index as usize]);
+        let near = |track: u32| (track, frame.saturating_sub(SAME_EVENT))..=(track, frame + SAME_EVENT);
+        if of
+            .iter()
+            .any(|&track| track > 0 && counted.range(near(track)).next().is_some())
+        {
+            continue;
+        }
+        events.push(division.event_probability);
+        counted.extend(of.map(|track| (track, frame)));
+    }
+    events
 }
 
 fn scores(movie: &Movie, tracks: &Tracks) -> Scores {

@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "event",
         "past",
         "future",
+        "faults",
     ])?;
     let looks = std::env::var_os("POINTS_ONLY").is_none();
     for folder in folders {
@@ -42,6 +43,9 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
     let shares = |a: (u32, u32), b: (u32, u32)| {
         a.0 > 0 && (a.0 == b.0 || a.0 == b.1 || (a.1 > 0 && (a.1 == b.0 || a.1 == b.1)))
     };
+    let f = &tracks.model;
+    let faults =
+        (1.0 - f.detection_probability + f.merging + f.fragments_per_cell + f.false_per_cell).to_string();
     let movie = folder
         .file_name()
         .unwrap_or_default()
@@ -63,6 +67,7 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
             "0",
             "",
             "",
+            &faults,
         ])?;
     }
     for d in tracks.divisions.iter().chain(&tracks.other_divisions) {
@@ -109,6 +114,7 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
             &e,
             &past,
             &future,
+            &faults,
         ])?;
     }
     for (frame, row) in tracks.reality.iter().enumerate() {
@@ -121,6 +127,9 @@ fn claims(folder: &Path, looks: bool, writer: &mut csv::Writer<std::fs::File>) -
                     &u8::from(t.0 > 0).to_string(),
                     "0",
                     "0",
+                    "",
+                    "",
+                    &faults,
                 ])?;
             }
         }

@@ -84,6 +84,15 @@ impl Best {
     }
 }
 
+/// What is known of the links when pairs are sought.
+struct Context<'g> {
+    grids: &'g [Grid],
+    /// How much other cells would lose without an object.
+    claims: Vec<Best>,
+    /// The object that one clearly continues.
+    owner: Vec<u32>,
+}
+
 /// Searches a stretch of frames.
 pub(crate) struct Search<'a> {
     scene: &'a Scene,
@@ -156,7 +165,12 @@ impl<'a> Search<'a> {
         let pairs = if self.divisions {
             let owner = self.clear_owner(&links, &forward, &backward);
             let claims = self.claims(&links, &forward);
-            self.pairs(&grids, &links, &claims, &owner)
+            let context = Context {
+                grids: &grids,
+                claims,
+                owner,
+            };
+            self.pairs(&links, &context)
         } else {
             vec![]
         };
@@ -366,8 +380,8 @@ impl<'a> Search<'a> {
         self.around_all(grids, radius, 2, true)
     }
 
-    fn pairs(&self, grids: &[Grid], links: &[Candidate], claims: &[Best], owner: &[u32]) -> Vec<Pair> {
-        let mut starts = vec![0usize; claims.len() + 1];
+    fn pairs(&self, links: &[Candidate], context: &Context) -> Vec<Pair> {
+        let mut starts = vec![0usize; context.claims.len() + 1];
         let base = self.base();
         for c in links {
             starts[c.from as usize - base + 1] += 1;
@@ -381,7 +395,7 @@ impl<'a> Search<'a> {
                 let mut found = vec![];
                 for i in self.scene.objects(t) {
                     let own = &links[starts[i - base]..starts[i - base + 1]];
-                    self.pairs_of(grids, t, i, own, claims, owner, &mut found);
+                    self.pairs_of(context, t, i, own, &mut found);
                 }
                 found
             })
@@ -390,25 +404,16 @@ impl<'a> Search<'a> {
     }
 
     /// Pairs of objects one or two frames on, near the mother and not too far from each other.
-    fn pairs_of(
-        &self,
-        grids: &[Grid],
-        t: usize,
-        i: usize,
-        own: &[Candidate],
-        claims: &[Best],
-        owner: &[u32],
-        out: &mut Vec<Pair>,
-    ) {
+    fn pairs_of(&self, context: &Context, t: usize, i: usize, own: &[Candidate], out: &mut Vec<Pair>) {
         let (scene, model) = (self.scene, self.model);
         let base = self.base();
         let mut near: Vec<(u32, u8)> = vec![];
         let reach = model.division_law.reach();
         for gap in 1..=2usize.min(model.gaps) {
             if t + gap < self.frames.end {
-                self.grid(grids, t + gap)
+                self.grid(context.grids, t + gap)
                     .within(scene.position[i], reach, |j, _| {
-                        let taken = owner[j as usize - base];
+                        let taken = context.owner[j as usize - base];
                         if taken == u32::MAX || taken == i as u32 {
                             near.push((j, gap as u8));
                         }
@@ -428,7 +433,7 @@ impl<'a> Search<'a> {
         // What else may have become of a daughter: she entered, is false, or continues another cell.
         let otherwise = |j: u32| {
             let enters = self.begins[j as usize - base].max(model.false_objects.noise.ln());
-            enters.max(claims[j as usize - base].without(i as u32))
+            enters.max(context.claims[j as usize - base].without(i as u32))
         };
         for (a, &(j, gj)) in near.iter().enumerate() {
             for &(k, gk) in &near[a + 1..] {

@@ -135,11 +135,11 @@ impl Graph {
             competing[a as usize] = true;
             competing[b as usize] = true;
         }
-        for i in 0..n {
+        for (i, &rivals) in competing.iter().enumerate() {
             let known = existence.get(base + i).copied().filter(|e| !e.is_nan());
             graph.false_weight.push(match known {
                 Some(e) => ((1.0 - e) / e.max(1e-6)).max(1e-6),
-                None if competing[i] => 1.0,
+                None if rivals => 1.0,
                 None => model.false_objects.weight(scene.nearest[base + i]),
             });
         }

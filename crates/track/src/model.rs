@@ -121,7 +121,7 @@ impl Model {
 
     /// The most that [`Model::log_seen_after`] can be.
     pub fn log_seen_after_at_most(&self, gap: usize) -> f64 {
-        (gap - 1) as f64 * (1.0 - self.detected + self.contact.rate).min(0.9).max(1e-9).ln()
+        (gap - 1) as f64 * (1.0 - self.detected + self.contact.rate).clamp(1e-9, 0.9).ln()
             + self.detected.ln()
     }
 

@@ -233,3 +233,33 @@ impl Grid {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_finds_what_a_scan_finds() {
+        let points: Vec<[f64; 2]> = (0..300)
+            .map(|k| [f64::from(k * 7919 % 1009), f64::from(k * 104_729 % 997)])
+            .collect();
+        let grid = Grid::new(&points, 5);
+        for p in [[0.0, 0.0], [500.0, 500.0], [2000.0, -50.0]] {
+            let far = |q: &[f64; 2]| (q[0] - p[0]).powi(2) + (q[1] - p[1]).powi(2);
+            let mut found = vec![];
+            grid.within(p, 120.0, |i, _| found.push(i as usize - 5));
+            found.sort_unstable();
+            let scan: Vec<usize> = (0..300).filter(|&k| far(&points[k]) <= 120.0 * 120.0).collect();
+            assert_eq!(found, scan);
+            let (nearest, d2) = grid.nearest(p).unwrap();
+            assert_eq!(d2, points.iter().map(far).fold(f64::INFINITY, f64::min));
+            assert_eq!(d2, far(&points[nearest as usize - 5]));
+        }
+        assert_eq!(Grid::new(&[], 0).nearest([0.0, 0.0]), None);
+        assert!(
+            Grid::new(&[[3.0, 3.0]], 0)
+                .nearest_other([3.0, 3.0], 0)
+                .is_infinite()
+        );
+    }
+}

@@ -176,7 +176,7 @@ pub(super) fn time_network(
             std::hint::black_box(inference.run());
             Ok(())
         })?;
-        timing.real = (members == 1 && draws == 0).then(|| RealWork {
+        timing.real = (members == 1 && draws == 0).then_some(RealWork {
             products: real.products,
             transforms: real.transforms,
             products_share_of_peak: 0.0,

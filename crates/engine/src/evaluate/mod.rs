@@ -2,9 +2,14 @@
 
 mod classify;
 mod segment;
+mod track;
+mod track_files;
 
 use std::path::PathBuf;
 
+pub use self::track::{
+    Corrections, DivisionFigures, DoubtFigures, EvaluateTrackParams, TrackReport, evaluate_track,
+};
 pub use classify::{ClassFigures, ClassifyReport, NoveltyClass, NoveltyScore, evaluate_classify};
 pub use segment::{ApFigures, OutlineCalibration, SegmentReport, evaluate_segment};
 

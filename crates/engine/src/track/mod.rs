@@ -4,23 +4,28 @@ mod counts;
 mod ctc;
 mod linked;
 mod motion;
-mod movie;
+pub(crate) mod movie;
 mod objects;
 mod observed;
 mod outlines;
 mod params;
+mod pictures;
+mod report_data;
 mod review;
 mod run_file;
+mod sizing;
 mod table;
 mod tables;
 
 use std::path::Path;
 
+pub(crate) use movie::LabelMovie;
 pub use params::{TrackParams, TrackSummary, parse_frame_interval, parse_speed};
 
 use self::linked::Linked;
 use self::movie::{Movie, find_movies};
 use self::observed::Observed;
+use crate::files::write_whole;
 use crate::segment::claim_empty;
 use crate::{Context, EngineError};
 
@@ -107,7 +112,23 @@ fn track_one(
     if tracks.tracks.is_empty() {
         warnings.push("no object in any frame: the tables have no row".to_owned());
     }
-    let summary = TrackSummary::of(&linked, &counts, out, warnings);
+    let mut summary = TrackSummary::of(&linked, &counts, out, warnings);
+    if params.report {
+        let data = report_data::report_data(&report_data::Told {
+            params,
+            linked: &linked,
+            movie,
+            clock: &clock,
+            counts: &counts,
+            items: &items,
+            motion: &of_tracks,
+            warnings: &summary.warnings,
+        })?;
+        let html = report::render_tracks(&data)?;
+        let path = out.join("report.html");
+        write_whole(&path, html.as_bytes())?;
+        summary.report = Some(path);
+    }
     run_file::write(params, &linked, &summary, out)?;
     Ok(summary)
 }

@@ -41,7 +41,7 @@ pub(super) struct Movie {
 
 /// Where a frame is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum FrameSource {
+pub(crate) enum FrameSource {
     /// A file of one plane.
     File(PathBuf),
     /// A page of the movie's file.
@@ -84,9 +84,9 @@ impl Movie {
 
 /// The label images of a movie in order of time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LabelMovie {
+pub(crate) struct LabelMovie {
     /// Frames; `None` for one that is missing.
-    pub(super) frames: Vec<Option<FrameSource>>,
+    pub(crate) frames: Vec<Option<FrameSource>>,
     pages: Vec<Array2<u32>>,
     /// What a person should know.
     pub(super) warnings: Vec<String>,
@@ -96,7 +96,7 @@ impl LabelMovie {
     /// Opens a folder of label images or one multi-page TIFF.
     ///
     /// Errors: nothing there, or a file that cannot be used.
-    pub(super) fn open(path: &Path) -> Result<Self, EngineError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
         let files = if path.is_dir() {
             images_in(path)?
         } else {
@@ -126,7 +126,7 @@ impl LabelMovie {
     /// Numbers of a frame's pixels; `None` for a missing one.
     ///
     /// Errors: a file that cannot be used.
-    pub(super) fn map(&self, frame: usize) -> Result<Option<Array2<u32>>, EngineError> {
+    pub(crate) fn map(&self, frame: usize) -> Result<Option<Array2<u32>>, EngineError> {
         match &self.frames[frame] {
             None => Ok(None),
             Some(FrameSource::Page(_, page)) => Ok(self.pages.get(*page).cloned()),

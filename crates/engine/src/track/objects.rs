@@ -11,6 +11,7 @@ use super::TrackParams;
 use super::movie::{LabelMovie, Movie};
 use super::observed::Observed;
 use super::outlines::Outlines;
+use super::sizing::Sizing;
 use crate::files::read_whole;
 use crate::screen::networks::{Networks, Segmented};
 use crate::{Context, EngineError};
@@ -25,6 +26,7 @@ const APART: f64 = 1e-3;
 pub(super) struct Observer {
     labels: Option<LabelMovie>,
     networks: Option<Networks>,
+    sizing: Sizing,
 }
 
 /// One frame, measured.
@@ -46,10 +48,12 @@ impl Observer {
             Some(path) => Self {
                 labels: Some(LabelMovie::open(path)?),
                 networks: None,
+                sizing: Sizing::default(),
             },
             None => Self {
                 labels: None,
                 networks: Some(Networks::load(Some(&params.bundle), None, &params.networks)?),
+                sizing: Sizing::default(),
             },
         })
     }
@@ -64,6 +68,9 @@ impl Observer {
         };
         if let Some(labels) = &self.labels {
             self.check_partners(labels, movie)?;
+        }
+        if let Some(networks) = &self.networks {
+            self.sizing = Sizing::of(movie, networks)?;
         }
         context.progress.begin(
             if self.labels.is_some() {
@@ -92,6 +99,12 @@ impl Observer {
         };
         let names: Vec<String> = (0..n).map(name).collect();
         let mut warnings = movie.warnings.clone();
+        if self.sizing.shrink > 1 {
+            warnings.push(format!(
+                "nuclei are large: frames were shrunk {} times to find them",
+                self.sizing.shrink
+            ));
+        }
         if let Some(labels) = self.labels.as_ref().filter(|_| movie.warnings.is_empty()) {
             warnings.extend(labels.warnings.iter().cloned());
         }
@@ -161,7 +174,7 @@ impl Observer {
             }
             (None, Some((plane, _))) => {
                 let found = match &self.networks {
-                    Some(networks) => find(networks, plane)?,
+                    Some(networks) => self.sizing.find(networks, plane)?,
                     None => Segmented::given(Labels::empty(plane.dim())),
                 };
                 let numbers = (1..=found.labels.n).collect();
@@ -180,14 +193,6 @@ impl Observer {
             warnings,
         }))
     }
-}
-
-fn find(networks: &Networks, plane: &Array2<f32>) -> Result<Segmented, EngineError> {
-    let normalized = image::normalize_nuclear(plane.view());
-    if normalized.constant {
-        return Ok(Segmented::given(Labels::empty(plane.dim())));
-    }
-    networks.segment(normalized.pixels.view(), None)
 }
 
 fn size_differs(name: &str, found: (usize, usize), other: &str, expected: (usize, usize)) -> EngineError {

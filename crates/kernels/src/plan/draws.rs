@@ -4,8 +4,8 @@
 //! channels are computed once, and each draw takes away the products of the few channels that it drops. A draw's result
 //! depends on its own mask alone, not on the draws beside it.
 
-use super::fusion::{Step, Steps, Term};
 use super::packing::WinogradWeights;
+use super::step::{Step, Steps, Term};
 use super::vector::{BLOCK, Simd};
 use super::winograd_input::vanishes_upsampled;
 
@@ -73,26 +73,37 @@ pub(crate) unsafe fn without<S: Simd>(
     dropped: &[usize],
     (m, m_stride): (*const f32, usize),
     (v, v_block, v_stride): (*const f32, usize, usize),
-    (group, block): (usize, usize),
+    (group, block, starts): (usize, usize, &[(usize, usize); 25]),
     to: *mut f32,
 ) {
     let width = weights.groups[group].blocks * BLOCK;
     for lane in (0..BLOCK).step_by(S::LANES) {
-        for position in 0..36 {
-            // SAFETY: the caller's promise; weights of the group hold all inputs at positions that do not vanish.
-            unsafe {
-                let mut sum = s.load(m.add(position * m_stride + lane));
-                if !vanishes_upsampled(position) {
-                    let start = weights.starts[position * weights.groups.len() + group];
-                    let b = weights.values.pointer().add(start + block * BLOCK + lane);
-                    for &channel in dropped {
-                        let input = weights.plain * BLOCK + channel;
-                        let value = *v.add(position * v_stride + input / BLOCK * v_block + channel % BLOCK);
-                        sum = s.fnma(s.splat(value), s.load(b.add(input * width)), sum);
-                    }
+        // SAFETY: the caller's promise; weights of the group hold all inputs at positions that do not vanish.
+        unsafe {
+            for position in 0..36 {
+                let product = s.load(m.add(position * m_stride + lane));
+                s.store(to.add(position * BLOCK + lane), product);
+            }
+            for &channel in dropped {
+                let input = weights.plain * BLOCK + channel;
+                let v = v.add(input / BLOCK * v_block + channel % BLOCK);
+                let b = weights.values.pointer().add(block * BLOCK + lane + input * width);
+                for &(position, start) in starts {
+                    let at = to.add(position * BLOCK + lane);
+                    let value = s.splat(*v.add(position * v_stride));
+                    s.store(at, s.fnma(value, s.load(b.add(start)), s.load(at)));
                 }
-                s.store(to.add(position * BLOCK + lane), sum);
             }
         }
     }
+}
+
+/// Positions that do not vanish, with the start of the group's weights there.
+pub(crate) fn starts(weights: &WinogradWeights, group: usize) -> [(usize, usize); 25] {
+    let mut starts = [(0, 0); 25];
+    let positions = (0..36).filter(|&position| !vanishes_upsampled(position));
+    for (to, position) in starts.iter_mut().zip(positions) {
+        *to = (position, weights.starts[position * weights.groups.len() + group]);
+    }
+    starts
 }

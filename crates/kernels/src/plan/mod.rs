@@ -4,8 +4,10 @@
 //! Winograd F(4 × 4, 3 × 3) (a quarter of the multiplications), others are direct; what follows a convolution is
 //! computed while its values are in registers.
 
+mod cost;
 mod direct;
 mod draws;
+mod execute;
 mod first_layer;
 mod fusion;
 mod head;
@@ -13,6 +15,7 @@ mod multiply;
 mod packing;
 mod pointwise;
 mod run;
+mod step;
 mod vector;
 mod winograd;
 mod winograd_input;
@@ -23,8 +26,9 @@ use std::sync::Mutex;
 
 use crate::graph::Graph;
 use crate::simd::Isa;
-use fusion::{Epilogue, Lanes, Step, Steps, fuse};
+use fusion::fuse;
 use packing::{Cut, DirectWeights, WinogradWeights};
+use step::{Epilogue, Lanes, Step, Steps};
 use workspace::{Buffer, Layout};
 
 /// How 3 × 3 convolutions are computed.
@@ -133,7 +137,7 @@ impl Plan {
         let layout = self.layout(batch, rows, columns);
         let mut total = RealOperations::default();
         for (step, packed) in self.steps.steps.iter().zip(&self.packed) {
-            let step_total = run::operations(step, packed, &layout);
+            let step_total = cost::operations(step, packed, &layout);
             total.products += step_total.products;
             total.transforms += step_total.transforms;
         }

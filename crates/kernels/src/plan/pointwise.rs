@@ -45,7 +45,7 @@ impl TermRead {
 }
 
 /// What is applied to a sum of terms.
-pub(crate) use super::fusion::Pointwise;
+pub(crate) use super::step::Pointwise;
 
 /// A view stored as a map: one image and one block of channels.
 pub(crate) struct StoreBlock<'a> {

@@ -260,6 +260,11 @@ impl WinogradBlock<'_> {
     ) {
         let mut kept = [0.0f32; 36 * BLOCK];
         for (group, blocks) in self.weights.groups.iter().enumerate() {
+            let starts = if draw.is_some() {
+                draws::starts(self.weights, group)
+            } else {
+                [(0, 0); 25]
+            };
             for block in 0..blocks.blocks {
                 let out = blocks.first + block;
                 for index in 0..count {
@@ -273,12 +278,15 @@ impl WinogradBlock<'_> {
                         columns: 4,
                     });
                     let tile = (first + index) * BLOCK;
-                    let mut products = (m.wrapping_add(out * self.tiles * BLOCK + tile), m_stride);
+                    let products = m.wrapping_add(out * self.tiles * BLOCK + tile);
                     // SAFETY: the caller's promise.
                     unsafe {
                         if let Some(draw) = draw {
-                            let values = (v.add(tile), self.tiles * BLOCK, v_stride);
-                            let place = (group, block);
+                            let (values, place) = (
+                                (v.add(tile), self.tiles * BLOCK, v_stride),
+                                (group, block, &starts),
+                            );
+                            let products = (products, m_stride);
                             draws::without(
                                 s,
                                 self.weights,
@@ -288,10 +296,12 @@ impl WinogradBlock<'_> {
                                 place,
                                 kept.as_mut_ptr(),
                             );
-                            products = (kept.as_ptr(), BLOCK);
                         }
                         for lane in (0..BLOCK).step_by(S::LANES) {
-                            let y = pixels(s, products.0.add(lane), products.1);
+                            let y = match draw {
+                                Some(_) => pixels(s, kept.as_ptr().add(lane), BLOCK),
+                                None => pixels(s, products.add(lane), m_stride),
+                            };
                             target.finish(s, y, Tile::default(), (out, lane), (4, 4));
                         }
                     }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
-use super::normalization::{Backward, Moments, affine, apply, backward, moments};
+use super::normalization::{Moments, affine, apply, moments};
+use super::normalization_gradient::{Backward, backward};
 use super::tensors::{contiguous, filled, taken, with_values};
 use crate::simd::Isa;
 

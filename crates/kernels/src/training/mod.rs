@@ -10,6 +10,7 @@ mod loss_op;
 mod map_ops;
 mod memory;
 mod normalization;
+mod normalization_gradient;
 pub(crate) mod patches;
 mod pool_op;
 mod products;

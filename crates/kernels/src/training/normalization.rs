@@ -1,18 +1,18 @@
-//! Batch normalisation of NHWC maps in training mode, forward and backward, with an optional ReLU.
+//! Batch normalisation of NHWC maps in training mode, with an optional ReLU, and the sums that both passes need.
 //!
 //! Sums run over 64 rows in f32, then in f64, in parts whose size does not depend on the number of threads.
 //! Source: Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 1 and the gradients after it.
 
 use rayon::prelude::*;
 
-use super::memory::Disjoint;
+use super::normalization_gradient::Backward;
 use super::vectors::{Kernel, LANES, Vector, launch};
 use crate::simd::Isa;
 
 /// Rows summed in f32: long f32 sums lose digits.
-const ROWS: usize = 64;
+pub(super) const ROWS: usize = 64;
 /// Rows of one task.
-const PART: usize = 4096;
+pub(super) const PART: usize = 4096;
 
 /// Mean and biased variance per channel.
 pub(crate) struct Moments {
@@ -28,7 +28,7 @@ struct Sums<'a> {
 
 /// What is summed.
 #[derive(Clone, Copy)]
-enum Terms<'a> {
+pub(super) enum Terms<'a> {
     /// x - shift and its square.
     Moments { x: &'a [f32], shift: &'a [f32] },
     /// The gradient that passes the ReLU, and its product with the standardised x.
@@ -101,7 +101,7 @@ unsafe fn moment_sums<V: Vector>(
 /// # Safety
 /// The machine must have the instruction set of `V`.
 #[inline(always)]
-unsafe fn lanes<V: Vector>(sums: [V; 2]) -> [[f32; LANES]; 2] {
+pub(super) unsafe fn lanes<V: Vector>(sums: [V; 2]) -> [[f32; LANES]; 2] {
     let mut out = [[0.0; LANES]; 2];
     for (out, sum) in out.iter_mut().zip(sums) {
         // SAFETY: `out` holds sixteen floats.
@@ -111,7 +111,7 @@ unsafe fn lanes<V: Vector>(sums: [V; 2]) -> [[f32; LANES]; 2] {
 }
 
 /// The two sums of all rows, part after part.
-fn total(isa: Isa, terms: Terms, rows: usize, channels: usize) -> [Vec<f64>; 2] {
+pub(super) fn total(isa: Isa, terms: Terms, rows: usize, channels: usize) -> [Vec<f64>; 2] {
     let parts: Vec<[Vec<f64>; 2]> = (0..rows.div_ceil(PART))
         .into_par_iter()
         .map(|part| {
@@ -223,156 +223,51 @@ pub(crate) fn apply(isa: Isa, y: &[f32], [scale, shift]: [&[f32]; 2], relu: bool
         });
 }
 
-/// What the backward pass reads.
-#[derive(Clone, Copy)]
-pub(crate) struct Backward<'a> {
-    /// What was normalised.
-    pub y: &'a [f32],
-    pub gradient: &'a [f32],
-    pub mean: &'a [f32],
-    /// 1 / sqrt(variance + epsilon).
-    pub inverse: &'a [f32],
-    /// Scale and shift of the forward pass: where they give 0 or less, the ReLU was closed.
-    pub scale: &'a [f32],
-    pub shift: &'a [f32],
-    pub relu: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::super::normalization_gradient::backward;
+    use super::*;
+    use crate::Philox;
 
-impl Backward<'_> {
-    /// Channels. Panics if a length does not fit.
-    fn check(&self) -> usize {
-        let channels = self.scale.len();
-        assert!(
-            [self.mean, self.inverse, self.shift]
-                .iter()
-                .all(|values| values.len() == channels)
-        );
-        assert!(self.y.len() == self.gradient.len() && self.y.len().is_multiple_of(channels));
-        channels
-    }
-
-    /// The gradient before the ReLU, and the standardised value.
-    ///
-    /// # Safety
-    /// `at + width` must lie in the maps; the machine must have the instruction set of `V`.
-    #[inline(always)]
-    unsafe fn values<V: Vector>(&self, at: usize, width: usize, channel: &Channel<V>) -> (V, V) {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let y = V::load_first(self.y.as_ptr().add(at), width);
-            let mut gradient = V::load_first(self.gradient.as_ptr().add(at), width);
-            if self.relu {
-                gradient = gradient.where_open(channel.shift.add_product(channel.scale, y));
-            }
-            (gradient, y.sub(channel.mean).mul(channel.inverse))
-        }
-    }
-
-    /// # Safety
-    /// `first + width` must be at most the channels; the machine must have the instruction set of `V`.
-    #[inline(always)]
-    unsafe fn channel<V: Vector>(&self, first: usize, width: usize) -> Channel<V> {
-        // SAFETY: as the caller promises.
-        unsafe {
-            Channel {
-                mean: V::load_first(self.mean.as_ptr().add(first), width),
-                inverse: V::load_first(self.inverse.as_ptr().add(first), width),
-                scale: V::load_first(self.scale.as_ptr().add(first), width),
-                shift: V::load_first(self.shift.as_ptr().add(first), width),
-            }
-        }
-    }
-
-    /// # Safety
-    /// Rows and channels must lie in the maps; the machine must have the instruction set of `V`.
-    #[inline(always)]
-    unsafe fn sums<V: Vector>(
-        &self,
-        rows: std::ops::Range<usize>,
-        (first, width): (usize, usize),
-    ) -> [[f32; LANES]; 2] {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let channel = self.channel::<V>(first, width);
-            let (mut sum, mut product) = (V::splat(0.0), V::splat(0.0));
-            for row in rows {
-                let (gradient, standard) = self.values(row * self.scale.len() + first, width, &channel);
-                sum = sum.add(gradient);
-                product = product.add_product(gradient, standard);
-            }
-            lanes([sum, product])
-        }
-    }
-}
-
-/// Sixteen channels' numbers.
-struct Channel<V> {
-    mean: V,
-    inverse: V,
-    scale: V,
-    shift: V,
-}
-
-/// scale × (gradient - mean gradient - standardised × mean product) over a range of rows.
-struct InputGradient<'a> {
-    pass: &'a Backward<'a>,
-    by_sum: &'a [f32],
-    by_product: &'a [f32],
-    rows: std::ops::Range<usize>,
-    out: Disjoint<'a>,
-}
-
-impl Kernel for InputGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<V: Vector, const TILE: usize, const BLOCKS: usize, const GRADIENT_ROWS: usize>(self) {
-        let channels = self.pass.check();
-        assert!(self.rows.end * channels <= self.pass.y.len());
-        assert!(self.by_sum.len() == channels && self.by_product.len() == channels);
-        for start in self.rows.clone().step_by(ROWS) {
-            let rows = start..self.rows.end.min(start + ROWS);
-            for first in (0..channels).step_by(LANES) {
-                let width = LANES.min(channels - first);
-                // SAFETY: rows and channels are inside of the maps, asserted above; parts do not share rows.
-                unsafe {
-                    let channel = self.pass.channel::<V>(first, width);
-                    let by_sum = V::load_first(self.by_sum.as_ptr().add(first), width);
-                    let by_product = V::load_first(self.by_product.as_ptr().add(first), width);
-                    for row in rows.clone() {
-                        let at = row * channels + first;
-                        let (gradient, standard) = self.pass.values(at, width, &channel);
-                        let rest = gradient.sub(by_sum).sub(standard.mul(by_product));
-                        let to = self.out.slice(at, width).as_mut_ptr();
-                        channel.scale.mul(rest).store_first(to, width);
+    /// Every instruction set gives what the portable one gives, whole vectors or not.
+    #[test]
+    fn instruction_sets_agree() {
+        for (rows, channels) in [(4200, 16), (70, 37), (3, 5)] {
+            let mut random = Philox::new(1, [channels as u32, 0, 0]);
+            let mut values = |n: usize| -> Vec<f32> { (0..n).map(|_| random.normal()).collect() };
+            let (y, gradient) = (values(rows * channels), values(rows * channels));
+            let (gamma, beta) = (values(channels), values(channels));
+            let run = |isa: Isa| -> Vec<Vec<f32>> {
+                let batch = moments(isa, &y, channels);
+                let [scale, shift] = affine(&batch, &gamma, &beta, 1e-5);
+                let mut out = vec![0.0; y.len()];
+                apply(isa, &y, [&scale, &shift], true, &mut out);
+                let inverse: Vec<f32> = batch.variance.iter().map(|v| 1.0 / (v + 1e-5).sqrt()).collect();
+                let pass = Backward {
+                    y: &y,
+                    gradient: &gradient,
+                    mean: &batch.mean,
+                    inverse: &inverse,
+                    scale: &scale,
+                    shift: &shift,
+                    relu: true,
+                };
+                let mut by_y = vec![0.0; y.len()];
+                let [by_gamma, by_beta] = backward(isa, &pass, &mut by_y);
+                vec![batch.mean, batch.variance, out, by_y, by_gamma, by_beta]
+            };
+            let portable = run(Isa::Portable);
+            for isa in [Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.available()) {
+                for (values, truth) in run(isa).iter().zip(&portable) {
+                    let scale = truth.iter().fold(1e-3f32, |largest, v| largest.max(v.abs()));
+                    for (value, truth) in values.iter().zip(truth) {
+                        assert!(
+                            (value - truth).abs() < 1e-5 * scale,
+                            "{isa:?} {rows} × {channels}"
+                        );
                     }
                 }
             }
         }
     }
-}
-
-/// Writes the gradient by what was normalised (whose moments depend on it) and returns those by gamma and beta.
-///
-/// Panics if a length does not fit.
-pub(crate) fn backward(isa: Isa, pass: &Backward, out: &mut [f32]) -> [Vec<f32>; 2] {
-    let channels = pass.check();
-    assert_eq!(out.len(), pass.y.len());
-    let rows = pass.y.len() / channels;
-    let [sum, product] = total(isa, Terms::Gradients(pass), rows, channels);
-    let mean = |sums: &[f64]| -> Vec<f32> { sums.iter().map(|sum| (sum / rows as f64) as f32).collect() };
-    let (by_sum, by_product) = (mean(&sum), mean(&product));
-    let out = Disjoint::new(out);
-    (0..rows.div_ceil(PART)).into_par_iter().for_each(|part| {
-        let part = InputGradient {
-            pass,
-            by_sum: &by_sum,
-            by_product: &by_product,
-            rows: part * PART..rows.min((part + 1) * PART),
-            out,
-        };
-        launch(isa, part);
-    });
-    let narrow = |sums: Vec<f64>| sums.into_iter().map(|sum| sum as f32).collect();
-    [narrow(product), narrow(sum)]
 }

@@ -14,7 +14,7 @@ pub use networks::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArgume
 pub use other::{Classify, Completions, Demo, Inspect, Man, Models, ModelsCommand, Segment};
 pub use screen::{Gather, Screen};
 pub use shared::{NetworkArguments, Shared, Statistics};
-pub use track::Track;
+pub use track::{EvaluateTrack, Track};
 
 /// Screens microscopy plates and says how sure it is: every object, class and hit comes with a probability or an
 /// interval that was checked against held-out data; cells unlike the controls are flagged at a stated error rate.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::NetworkArguments;
+use super::track::EvaluateTrack;
 
 /// Train an ensemble on your own labels
 #[derive(Args, Debug)]
@@ -92,6 +93,7 @@ Example:
 Example:
   phenosure evaluate classify cells --bundle mitosis")]
     Classify(EvaluateArguments),
+    Track(EvaluateTrack),
 }
 
 /// What every evaluation is told.

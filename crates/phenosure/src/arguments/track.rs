@@ -64,3 +64,34 @@ pub struct Track {
     #[command(flatten)]
     pub networks: NetworkArguments,
 }
+
+/// Scores of a tracking against a truth, and what its probabilities are worth
+///
+/// The truth is a folder with label images and man_track.txt, or a CSV with track_id, frame, x, y, parent_id. Without a
+/// result the truth's objects are tracked now, or those that a bundle finds in TRUTH/frames.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  phenosure evaluate track truth.csv tracks                     a folder that `phenosure track` wrote
+  phenosure evaluate track 01_GT 01_RES                         folders of the Cell Tracking Challenge
+  phenosure evaluate track movie --bundle nuclei                movie/frames, movie/labels, movie/man_track.txt")]
+pub struct EvaluateTrack {
+    /// Folder with label images and man_track.txt, or CSV with track_id, frame, x, y, parent_id
+    pub truth: PathBuf,
+    /// Folder that `track` wrote, folder of masks with res_track.txt, or CSV (default: track now)
+    pub result: Option<PathBuf>,
+    /// Find nuclei in TRUTH/frames with this bundle and track them (default: the truth's objects are tracked)
+    #[arg(long, value_name = "BUNDLE", conflicts_with = "result")]
+    pub bundle: Option<String>,
+    /// Largest distance of a position from its true one, pixels (tables only)
+    #[arg(long, value_name = "PIXELS", default_value_t = 8.0)]
+    pub radius: f64,
+    /// Keep the tracking that is made now in this folder
+    #[arg(long, short, value_name = "DIR", conflicts_with = "result")]
+    pub out: Option<PathBuf>,
+    /// Seed of the bootstraps
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub networks: NetworkArguments,
+}

@@ -7,6 +7,7 @@ mod cells;
 mod hits;
 mod plates;
 mod run;
+mod tracks;
 mod trust;
 mod verdict;
 
@@ -17,6 +18,10 @@ pub use hits::{
 };
 pub use plates::{HeatMap, Montage, MontageCell, Palette, PlateView, WellRole, WellView};
 pub use run::{Credit, Fact, RunFacts, SkippedSite};
+pub use tracks::{
+    Branch, Curve, Families, Family, LinkBin, ReviewRow, TRACK_COLORS, TrackMark, TrackReport, TrackedFrame,
+    Ways,
+};
 pub use trust::{BandPoint, EntropyGroup, EntropySplit, Reliability, ReliabilityBin};
 pub use verdict::{BundleFit, Check, CheckStatus, Usability, Verdict};
 

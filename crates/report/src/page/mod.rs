@@ -8,7 +8,10 @@ mod head;
 mod hits;
 mod plates;
 mod summary;
+mod tracks;
 mod trust;
+
+pub(crate) use tracks::TrackPage;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
