@@ -27,6 +27,7 @@ mod segment;
 mod track;
 pub mod train;
 
+pub use self::track::{TrackParams, TrackSummary, parse_frame_interval, parse_speed, track};
 pub use bench::{
     BenchOutcome, BenchParams, EnsembleUse, FieldTiming, NetworkTiming, PlateCost, RealWork, bench,
 };
@@ -46,4 +47,3 @@ pub use params::{
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;
 pub use segment::{SegmentParams, segment};
-pub use self::track::{TrackParams, TrackSummary, parse_frame_interval, parse_speed, track};

@@ -28,6 +28,9 @@ pub struct MemberMaps {
     pub touch: Array3<f32>,
 }
 
+/// Receives place of the member, draw, tile, and the tile's maps of foreground and touch.
+type EachMap<'a> = dyn FnMut(usize, usize, &Tile, &[f32], &[f32]) + 'a;
+
 /// An ensemble of segmentation networks, ready to run.
 pub struct Segmenter {
     ensemble: Ensemble<SegmentationNetwork>,
@@ -160,13 +163,13 @@ impl Segmenter {
         members.map_or_else(|| (0..self.ensemble.len()).collect(), <[usize]>::to_vec)
     }
 
-    /// Runs all tiles; `each` gets place of the member, draw, tile, and the tile's maps of foreground and touch.
+    /// Runs all tiles of the image for the members.
     fn walk(
         &self,
         normalized: ArrayView2<f32>,
         members: &[usize],
         draws: usize,
-        each: &mut dyn FnMut(usize, usize, &Tile, &[f32], &[f32]),
+        each: &mut EachMap,
     ) -> Result<(), ModelError> {
         if normalized.is_empty() {
             return Ok(());

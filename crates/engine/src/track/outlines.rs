@@ -63,7 +63,10 @@ impl Outlines {
     /// Pairs of objects (index here, index there) that share pixels, with intersection over union.
     pub(super) fn overlaps(&self, other: &Self) -> Vec<(u32, u32, f32)> {
         let area = |outlines: &Self, index: usize| -> u64 {
-            outlines.runs[index].iter().map(|run| u64::from(run.2 - run.1)).sum()
+            outlines.runs[index]
+                .iter()
+                .map(|run| u64::from(run.2 - run.1))
+                .sum()
         };
         let mut rows: Vec<Vec<(u32, u32, u32)>> = vec![Vec::new(); self.shape.0];
         for (index, runs) in other.runs.iter().enumerate() {
