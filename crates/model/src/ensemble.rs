@@ -48,7 +48,7 @@ pub enum Method {
 /// Images, rows, columns of one call.
 pub(crate) type BatchShape = (usize, usize, usize);
 
-/// Bytes of idle buffers for other sizes than the last one that are kept.
+/// Bytes of idle buffers for other sizes than that of a call that are kept.
 const OTHERS: usize = 256 << 20;
 
 struct PlannedMember {
@@ -174,19 +174,19 @@ impl<N: Architecture> Ensemble<N> {
                 let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
                 let found = {
                     let mut idle = lock();
+                    // Buffers for other sizes stay only while they are small (a call's last, shorter batch), and
+                    // large ones go before others are made.
+                    let mut others = 0;
+                    idle.retain(|(of, workspace)| {
+                        others += if *of == shape { 0 } else { workspace.bytes() };
+                        others <= OTHERS
+                    });
                     let place = idle.iter().position(|(of, _)| *of == shape);
                     place.map(|place| idle.swap_remove(place).1)
                 };
                 let mut workspace = found.unwrap_or_else(|| plan.workspace(batch, rows, columns));
                 plan.run(&mut workspace, images, &factors, sink);
-                // Buffers for other sizes stay while they are small: the last, shorter batch of a call is one.
-                let mut idle = lock();
-                let mut others = 0;
-                idle.retain(|(of, workspace)| {
-                    others += if *of == shape { 0 } else { workspace.bytes() };
-                    others <= OTHERS
-                });
-                idle.push((shape, workspace));
+                lock().push((shape, workspace));
             }
             Members::Candle { members, device } => {
                 let x = Tensor::from_slice(images, (batch, rows, columns, 1), device)?;
