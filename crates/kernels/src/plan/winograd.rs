@@ -48,6 +48,12 @@ impl Grid {
         self.images * down * across
     }
 
+    /// First tile and end for a first image and an end.
+    pub fn range(&self, (first, end): (usize, usize)) -> (usize, usize) {
+        let (down, across) = self.across();
+        (first * down * across, end * down * across)
+    }
+
     fn tile(&self, index: usize) -> Tile {
         let (down, across) = self.across();
         Tile {
@@ -112,6 +118,8 @@ pub(crate) struct WinogradBlock<'a> {
     pub grid: Grid,
     pub first: usize,
     pub tiles: usize,
+    /// End of the tiles that are computed now.
+    pub end: usize,
     /// [`scratch`] values of this task's own.
     pub scratch: *mut f32,
 }
@@ -128,7 +136,7 @@ impl Kernel for WinogradBlock<'_> {
         }
         // The next block, whose inputs are asked for meanwhile.
         let mut next = [Tile::default(); MOST_TILES];
-        let next_count = self.tiles.min(self.grid.tiles() - self.first - self.tiles);
+        let next_count = self.tiles.min(self.end - self.first - self.tiles);
         let next = &mut next[..next_count];
         for (index, tile) in next.iter_mut().enumerate() {
             *tile = self.grid.tile(self.first + self.tiles + index);
