@@ -10,8 +10,8 @@ use super::pointwise::{EmitImage, MeanBlock, Planar, PoolBlock, StoreBlock, Term
 use super::run::{Part, Shared};
 use super::step::{Epilogue, Source, Step, Term};
 use super::vector::{BLOCK, dispatch};
-use super::winograd::{self, Grid, Read, WinogradBlock};
-use super::winograd_output::Target;
+use super::winograd::{self, Read, WinogradBlock};
+use super::winograd_output::{Grid, Target};
 use super::workspace::{Buffer, Layout, Place};
 use super::{Packed, Plan, Workspace};
 use crate::convolution::Activation;

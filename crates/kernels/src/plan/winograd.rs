@@ -3,13 +3,13 @@
 // Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
 #![allow(clippy::needless_range_loop)]
 
-use super::draws::{self, Draw};
+use super::draws::{self, Draw, Kept};
 use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
 use super::packing::WinogradWeights;
 use super::vector::{BLOCK, Kernel, Simd};
 use super::winograd_input::{UPSAMPLED, window, window_upsampled};
-use super::winograd_output::{Target, Tile, pixels};
+use super::winograd_output::{Grid, Target, Tile, pixels};
 use super::workspace::Place;
 use crate::simd::Isa;
 
@@ -29,40 +29,6 @@ pub(crate) struct Read {
 unsafe impl Send for Read {}
 // SAFETY: as above.
 unsafe impl Sync for Read {}
-
-/// Tiles of all images of a batch.
-#[derive(Clone, Copy)]
-pub(crate) struct Grid {
-    pub images: usize,
-    pub rows: usize,
-    pub columns: usize,
-}
-
-impl Grid {
-    fn across(&self) -> (usize, usize) {
-        (self.rows.div_ceil(4), self.columns.div_ceil(4))
-    }
-
-    pub fn tiles(&self) -> usize {
-        let (down, across) = self.across();
-        self.images * down * across
-    }
-
-    /// First tile and end for a first image and an end.
-    pub fn range(&self, (first, end): (usize, usize)) -> (usize, usize) {
-        let (down, across) = self.across();
-        (first * down * across, end * down * across)
-    }
-
-    fn tile(&self, index: usize) -> Tile {
-        let (down, across) = self.across();
-        Tile {
-            image: index / (down * across),
-            row: index / across % down * 4,
-            column: index % across * 4,
-        }
-    }
-}
 
 /// Kernel calls for each group of outputs, for blocks of a number of tiles.
 pub(crate) struct Calls(Vec<Vec<(usize, Multiply)>>);
@@ -266,7 +232,8 @@ impl WinogradBlock<'_> {
         (first, count): (usize, usize),
         to: *mut f32,
     ) {
-        let mut kept = [0.0f32; 36 * BLOCK];
+        let draw = draw.filter(|draw| !draw.dropped.is_empty());
+        let mut kept = Kept([0.0; 36 * BLOCK]);
         for (group, blocks) in self.weights.groups.iter().enumerate() {
             let starts = if draw.is_some() {
                 draws::starts(self.weights, group)
@@ -302,12 +269,12 @@ impl WinogradBlock<'_> {
                                 products,
                                 values,
                                 place,
-                                kept.as_mut_ptr(),
+                                kept.0.as_mut_ptr(),
                             );
                         }
                         for lane in (0..BLOCK).step_by(S::LANES) {
                             let y = match draw {
-                                Some(_) => pixels(s, kept.as_ptr().add(lane), BLOCK),
+                                Some(_) => pixels(s, kept.0.as_ptr().add(lane), BLOCK),
                                 None => pixels(s, products.add(lane), m_stride),
                             };
                             target.finish(s, y, Tile::default(), (out, lane), (4, 4));
