@@ -258,3 +258,31 @@ fn tiles_have_no_seam() {
         assert!(equal == 0, "near the cut the tile sees zeros");
     }
 }
+
+/// Pools of many threads need no bands: the order step by step, which depth-first order must not differ from.
+#[test]
+fn bands_do_not_change_a_bit() {
+    let cases = [
+        (networks::segmentation(), 1, 7, (176, 208)),
+        (networks::unet(16), 3, 5, (120, 168)),
+        (networks::resnet(3, 32, false, 1, 5), 3, 45, (32, 36)),
+    ];
+    let isa = isas()[0];
+    for (graph, channels, batch, size) in cases {
+        let plan = Plan::compile(&graph, isa);
+        let images = Values(8).take(batch * channels * size.0 * size.1);
+        let whole = threads(40).install(|| run(&plan, &images, batch, size, &[]));
+        for count in [1, 2] {
+            let bands = threads(count).install(|| run(&plan, &images, batch, size, &[]));
+            assert!(bands == whole, "batch {batch} of {size:?}, {count} threads");
+        }
+    }
+}
+
+#[test]
+fn large_batches_keep_one_band_of_the_first_maps() {
+    let plan = Plan::compile(&networks::resnet(3, 32, false, 1, 5), isas()[0]);
+    let bytes = |batch| threads(1).install(|| plan.working_set(batch, 64, 64));
+    let first_map = 4 * 32 * 64 * 64;
+    assert!(bytes(128) - bytes(64) < 64 * first_map);
+}

@@ -61,6 +61,10 @@ unsafe impl Send for Draw {}
 // SAFETY: as above.
 unsafe impl Sync for Draw {}
 
+/// Products of one tile and block of outputs, in whole lines.
+#[repr(align(64))]
+pub(crate) struct Kept(pub [f32; 36 * BLOCK]);
+
 /// Products of one tile and block of outputs without those of the dropped channels, as (position, 16) into `to`.
 ///
 /// # Safety
@@ -84,15 +88,17 @@ pub(crate) unsafe fn without<S: Simd>(
                 let product = s.load(m.add(position * m_stride + lane));
                 s.store(to.add(position * BLOCK + lane), product);
             }
-            for &channel in dropped {
-                let input = weights.plain * BLOCK + channel;
-                let v = v.add(input / BLOCK * v_block + channel % BLOCK);
-                let b = weights.values.pointer().add(block * BLOCK + lane + input * width);
-                for &(position, start) in starts {
-                    let at = to.add(position * BLOCK + lane);
-                    let value = s.splat(*v.add(position * v_stride));
-                    s.store(at, s.fnma(value, s.load(b.add(start)), s.load(at)));
+            for &(position, start) in starts {
+                let at = to.add(position * BLOCK + lane);
+                let b = weights.values.pointer().add(start + block * BLOCK + lane);
+                let v = v.add(position * v_stride);
+                let mut sum = s.load(m.add(position * m_stride + lane));
+                for &channel in dropped {
+                    let input = weights.plain * BLOCK + channel;
+                    let value = s.splat(*v.add(input / BLOCK * v_block + channel % BLOCK));
+                    sum = s.fnma(value, s.load(b.add(input * width)), sum);
                 }
+                s.store(at, sum);
             }
         }
     }

@@ -7,11 +7,11 @@ use super::head::{self, Head};
 use super::multiply;
 use super::packing::WinogradWeights;
 use super::pointwise::{EmitImage, MeanBlock, Planar, PoolBlock, StoreBlock, TermRead};
-use super::run::Shared;
+use super::run::{Part, Shared};
 use super::step::{Epilogue, Source, Step, Term};
 use super::vector::{BLOCK, dispatch};
-use super::winograd::{self, Grid, Read, WinogradBlock};
-use super::winograd_output::Target;
+use super::winograd::{self, Read, WinogradBlock};
+use super::winograd_output::{Grid, Target};
 use super::workspace::{Buffer, Layout, Place};
 use super::{Packed, Plan, Workspace};
 use crate::convolution::Activation;
@@ -20,25 +20,18 @@ use crate::convolution::Activation;
 const FIRST_ROWS: usize = 16;
 
 impl Plan {
-    fn target(&self, layout: &Layout, base: Shared, to: &Epilogue, bias: &Buffer) -> Target {
+    fn target(&self, part: &Part, to: &Epilogue, bias: &Buffer) -> Target {
         Target {
             bias: bias.pointer(),
-            residual: to.residual.map(|map| layout.place(base.get(), map)),
+            residual: to.residual.map(|map| part.place(map)),
             relu: to.relu,
-            full: to.full.map(|map| layout.place(base.get(), map)),
-            pooled: to.pooled.map(|map| layout.place(base.get(), map)),
+            full: to.full.map(|map| part.place(map)),
+            pooled: to.pooled.map(|map| part.place(map)),
         }
     }
 
     /// A term with its factors in this draw.
-    fn term(
-        &self,
-        layout: &Layout,
-        base: Shared,
-        term: &Term,
-        source: &Source,
-        draw: Option<&Vec<Vec<f32>>>,
-    ) -> TermRead {
+    fn term(&self, part: &Part, term: &Term, source: &Source, draw: Option<&Vec<Vec<f32>>>) -> TermRead {
         let factors = term.mask.zip(draw).map(|(slot, draw)| {
             let lanes = source.lanes.channels();
             lanes
@@ -47,7 +40,7 @@ impl Plan {
                 .collect()
         });
         TermRead {
-            place: layout.place(base.get(), term.map),
+            place: part.place(term.map),
             upsampled: term.upsampled,
             factors,
         }
@@ -58,20 +51,21 @@ impl Plan {
         &self,
         workspace: &Workspace,
         index: usize,
-        base: Shared,
+        part: Part,
         weights: &WinogradWeights,
         reads: &[Read],
         draws: &[Draw],
     ) {
-        let (layout, isa) = (&workspace.layout, self.isa);
+        let (layout, base, isa) = (part.layout, part.base, self.isa);
         let (Step::Convolve { view, to, head, .. }, Packed::Winograd(_, _, head_weights)) =
             (&self.steps.steps[index], &self.packed[index])
         else {
             unreachable!("a step with another step's weights");
         };
-        let target = self.target(layout, base, to, &weights.bias);
+        let target = self.target(&part, to, &weights.bias);
         let grid = winograd_grid(view, layout);
-        let (tiles, per_task) = (grid.tiles(), weights.cut.tiles);
+        let (begin, end) = grid.range(part.images());
+        let (tiles, per_task) = (end - begin, weights.cut.tiles);
         let head_calls = multiply::cut(isa, 1, head::PIXELS);
         let head = head
             .as_ref()
@@ -90,8 +84,8 @@ impl Plan {
         let whole = winograd::Calls::new(isa, weights, per_task);
         let rest = winograd::Calls::new(isa, weights, tiles % per_task);
         workspace.tasks(tiles.div_ceil(per_task), |task, scratch| {
-            let first = task * per_task;
-            let count = per_task.min(tiles - first);
+            let first = begin + task * per_task;
+            let count = per_task.min(end - first);
             let block = WinogradBlock {
                 reads,
                 weights,
@@ -102,6 +96,7 @@ impl Plan {
                 grid,
                 first,
                 tiles: count,
+                end,
                 scratch,
             };
             // SAFETY: maps, weights and scratch were laid out for this layer; tasks write different tiles.
@@ -115,22 +110,25 @@ impl Plan {
         workspace: &Workspace,
         index: usize,
         images: &[f32],
-        base: Shared,
+        part: Part,
         draw: Option<&Vec<Vec<f32>>>,
     ) {
-        let (layout, isa, maps) = (&workspace.layout, self.isa, &self.steps.maps);
-        let place = |map: usize| layout.place(base.get(), map);
+        let (layout, base, isa, maps) = (part.layout, part.base, self.isa, &self.steps.maps);
+        let place = |map: usize| part.place(map);
+        let (first_image, end_image) = part.images();
+        let image_count = end_image - first_image;
         match (&self.steps.steps[index], &self.packed[index]) {
             (Step::First { node, to }, Packed::First { weights, bias }) => {
-                let target = self.target(layout, base, to, bias);
+                let target = self.target(&part, to, bias);
                 let (rows, columns) = convolved_size(layout, to);
                 let row = layout.columns + 2 * layout.image_border;
                 let plane = (layout.rows + 2 * layout.image_border) * row;
                 let inset = (layout.image_border - node.kernel / 2) * (row + 1);
                 let per_image = rows.div_ceil(FIRST_ROWS);
                 let weights = Shared(weights.pointer());
-                workspace.tasks(layout.batch * per_image, |task, _| {
-                    let (image, first) = (task / per_image, task % per_image * FIRST_ROWS);
+                workspace.tasks(image_count * per_image, |task, _| {
+                    let image = first_image + task / per_image;
+                    let first = task % per_image * FIRST_ROWS;
                     let start = layout.image + image * node.channels_in * plane + inset;
                     let rows_of_task = FirstRows {
                         image: base.get().wrapping_add(start),
@@ -151,7 +149,7 @@ impl Plan {
                 });
             }
             (Step::Convolve { node, view, to, .. }, Packed::Direct(weights)) => {
-                let target = self.target(layout, base, to, &weights.bias);
+                let target = self.target(&part, to, &weights.bias);
                 let size = convolved_size(layout, to);
                 let reads: Vec<(Place, usize)> = view
                     .iter()
@@ -160,12 +158,14 @@ impl Plan {
                         (0..source.lanes.blocks()).map(move |block| (place, block))
                     })
                     .collect();
-                let pixels = layout.batch * size.0 * size.1;
+                let begin = first_image * size.0 * size.1;
+                let end = end_image * size.0 * size.1;
+                let pixels = end - begin;
                 let whole = direct::Calls::new(isa, weights, direct::PIXELS);
                 let rest = direct::Calls::new(isa, weights, pixels % direct::PIXELS);
                 workspace.tasks(pixels.div_ceil(direct::PIXELS), |task, scratch| {
-                    let first = task * direct::PIXELS;
-                    let count = direct::PIXELS.min(pixels - first);
+                    let first = begin + task * direct::PIXELS;
+                    let count = direct::PIXELS.min(end - first);
                     let block = DirectBlock {
                         reads: &reads,
                         weights,
@@ -189,7 +189,7 @@ impl Plan {
                         source
                             .terms
                             .iter()
-                            .map(|term| self.term(layout, base, term, source, draw))
+                            .map(|term| self.term(&part, term, source, draw))
                             .collect()
                     })
                     .collect();
@@ -210,12 +210,13 @@ impl Plan {
                     }
                 }
                 let reads: Vec<Read> = order.iter().map(|&block| by_block[block]).collect();
-                self.winograd(workspace, index, base, weights, &reads, &[]);
+                self.winograd(workspace, index, part, weights, &reads, &[]);
             }
             (Step::Pack { to }, _) => {
                 let (to, lanes) = (place(*to), maps[*to].lanes.lanes());
                 let len = lanes.len() * to.rows * to.columns;
-                workspace.tasks(layout.batch, |image, _| {
+                workspace.tasks(image_count, |task, _| {
+                    let image = first_image + task;
                     let planar = Planar {
                         place: to,
                         lanes: &lanes,
@@ -234,7 +235,7 @@ impl Plan {
                         source
                             .terms
                             .iter()
-                            .map(|term| self.term(layout, base, term, source, draw))
+                            .map(|term| self.term(&part, term, source, draw))
                             .collect()
                     })
                     .collect();
@@ -248,14 +249,14 @@ impl Plan {
                     .map(|channel| channel.map(|c| of_channel[c]))
                     .collect();
                 let (blocks, to) = (layout.blocks(*to), place(*to));
-                workspace.tasks(layout.batch * blocks, |task, _| {
+                workspace.tasks(image_count * blocks, |task, _| {
                     let block = task % blocks;
                     let store = StoreBlock {
                         from: &from[block * BLOCK..][..BLOCK],
                         sources: &sources,
                         function: *function,
                         to,
-                        image: task / blocks,
+                        image: first_image + task / blocks,
                         block,
                     };
                     // SAFETY: the maps were laid out for this step; tasks write different blocks.
@@ -264,8 +265,8 @@ impl Plan {
             }
             (Step::Pool { from, to }, _) => {
                 let (blocks, from, to) = (layout.blocks(*to), place(*from), place(*to));
-                workspace.tasks(layout.batch * blocks, |task, _| {
-                    let (image, block) = (task / blocks, task % blocks);
+                workspace.tasks(image_count * blocks, |task, _| {
+                    let (image, block) = (first_image + task / blocks, task % blocks);
                     // SAFETY: the maps were laid out for this step; tasks write different blocks.
                     unsafe {
                         dispatch(
@@ -282,8 +283,8 @@ impl Plan {
             }
             (Step::Mean { from, to }, _) => {
                 let (blocks, from, to) = (layout.blocks(*to), place(*from), place(*to));
-                workspace.tasks(layout.batch * blocks, |task, _| {
-                    let (image, block) = (task / blocks, task % blocks);
+                workspace.tasks(image_count * blocks, |task, _| {
+                    let (image, block) = (first_image + task / blocks, task % blocks);
                     // SAFETY: the maps were laid out for this step; tasks write different blocks.
                     unsafe {
                         dispatch(
@@ -301,7 +302,8 @@ impl Plan {
             (Step::Shuffle { from, to }, _) => {
                 let (lanes, to_lanes) = (maps[*from].lanes.lanes(), maps[*to].lanes.lanes());
                 let (from, to) = (place(*from), place(*to));
-                workspace.tasks(layout.batch, |image, _| {
+                workspace.tasks(image_count, |task, _| {
+                    let image = first_image + task;
                     let planar = Planar {
                         place: from,
                         lanes: &lanes,
@@ -324,7 +326,8 @@ impl Plan {
                 let lanes = maps[*from].lanes.lanes();
                 let (start, shape) = layout.outputs[*output];
                 let from = place(*from);
-                workspace.tasks(layout.batch, |image, _| {
+                workspace.tasks(image_count, |task, _| {
+                    let image = first_image + task;
                     let emit = EmitImage {
                         from: Planar {
                             place: from,

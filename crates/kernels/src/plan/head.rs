@@ -13,9 +13,12 @@ pub(crate) const TILE_PIXELS: usize = 16;
 /// Pixels that are taken at once: rows of one product.
 pub(crate) const PIXELS: usize = TILES * TILE_PIXELS;
 
-/// Values of scratch for some blocks of inputs: the pixels' channels, then the results.
+/// Values of a line of shuffled pixels, in whole vectors.
+const LINE: usize = (8 * TILES).next_multiple_of(BLOCK);
+
+/// Values of scratch for some blocks of inputs: the pixels' channels, then the results, then their lines.
 pub(crate) fn scratch(input_blocks: usize) -> usize {
-    (input_blocks + 1) * PIXELS * BLOCK
+    (input_blocks + 1) * PIXELS * BLOCK + 2 * BLOCK * LINE
 }
 
 /// A 1 × 1 convolution to at most sixteen channels, and how its results are stored.
@@ -68,33 +71,31 @@ impl Head<'_> {
             // SAFETY: scratch holds all rows and the results; the calls fit the instruction set.
             unsafe { multiply(&product) };
         }
+        if self.shuffle {
+            let follows = |a: &Tile, b: &Tile| a.row == b.row && a.column + 4 == b.column;
+            let mut first = 0;
+            for run in tiles.chunk_by(follows) {
+                let values = results.wrapping_add(first * TILE_PIXELS * BLOCK);
+                first += run.len();
+                // SAFETY: the tiles lie in the map, their results in scratch, with room for lines behind all results.
+                unsafe { self.store_shuffled(s, values, run, results.add(PIXELS * BLOCK)) };
+            }
+            return;
+        }
         for lane in (0..BLOCK).step_by(S::LANES) {
             // SAFETY: sixteen values of bias; results of all pixels.
             unsafe {
                 let bias = s.load(self.weights.bias.pointer().add(lane));
                 for pixel in 0..tiles.len() * TILE_PIXELS {
                     let at = results.add(pixel * BLOCK + lane);
-                    let mut value = s.add(s.load(at), bias);
-                    if self.relu {
-                        value = s.max(value, s.splat(0.0));
-                    }
-                    if self.sigmoid {
-                        value = sigmoid(s, value);
-                    }
-                    s.store(at, value);
+                    s.store(at, self.activate(s, s.add(s.load(at), bias)));
                 }
             }
         }
         for (index, &tile) in tiles.iter().enumerate() {
             let values = results.wrapping_add(index * TILE_PIXELS * BLOCK);
             // SAFETY: the tile lies in the map, its results in scratch.
-            unsafe {
-                if self.shuffle {
-                    self.store_shuffled(values, tile);
-                } else {
-                    self.store(values, tile);
-                }
-            }
+            unsafe { self.store(values, tile) };
         }
     }
 
@@ -129,36 +130,64 @@ impl Head<'_> {
         }
     }
 
+    /// Stores neighbouring tiles whose results lie in `values`, line by line: four channels are 2 × 2 pixels. `lines` is scratch.
+    ///
     /// # Safety
     /// As [`Head::finish`].
     #[inline(always)]
-    unsafe fn store_shuffled(&self, values: *const f32, tile: Tile) {
+    unsafe fn store_shuffled<S: Simd>(&self, s: S, values: *const f32, tiles: &[Tile], lines: *mut f32) {
         let (rows, columns) = self.size;
-        let (tile_rows, tile_columns) = ((rows - tile.row).min(4), (columns - tile.column).min(4));
-        let channels = self.channels / 4;
-        for channel in 0..channels {
-            for i in 0..2 * tile_rows {
-                let row = (tile.image * channels + channel) * 2 * rows + 2 * tile.row + i;
-                let to = self.planes.wrapping_add(row * 2 * columns + 2 * tile.column);
-                let from = values.wrapping_add(i / 2 * 4 * BLOCK + 4 * channel + i % 2 * 2);
-                if tile_columns == 4 {
-                    for j in 0..4 {
-                        // SAFETY: as below.
-                        unsafe {
-                            let pair = from.add(j * BLOCK).cast::<u64>().read_unaligned();
-                            to.add(2 * j).cast::<u64>().write_unaligned(pair);
-                        }
-                    }
-                    continue;
-                }
-                for j in 0..tile_columns {
-                    // SAFETY: two neighbouring channels are two neighbouring pixels, in the planes.
+        let (tile, channels) = (tiles[0], self.channels / 4);
+        let height = 2 * (rows - tile.row).min(4);
+        let width = (2 * (columns - tile.column)).min(8 * tiles.len());
+        for index in 0..tiles.len() {
+            for line in 0..8 * channels {
+                let (channel, i) = (line / 8, line % 8);
+                let from = index * TILE_PIXELS * BLOCK + i / 2 * 4 * BLOCK + 4 * channel + i % 2 * 2;
+                for j in 0..4 {
+                    // SAFETY: two neighbouring channels are two neighbouring pixels; `lines` has room for all tiles.
                     unsafe {
-                        let pair = from.add(j * BLOCK).cast::<[f32; 2]>().read();
-                        to.add(2 * j).cast::<[f32; 2]>().write(pair);
+                        let pair = values.add(from + j * BLOCK).cast::<u64>().read_unaligned();
+                        let to = lines.add(line * LINE + 8 * index + 2 * j);
+                        to.cast::<u64>().write_unaligned(pair);
                     }
                 }
             }
         }
+        for line in 0..8 * channels {
+            let (channel, i) = (line / 8, line % 8);
+            if i >= height {
+                continue;
+            }
+            let row = (tile.image * channels + channel) * 2 * rows + 2 * tile.row + i;
+            let to = self.planes.wrapping_add(row * 2 * columns + 2 * tile.column);
+            // SAFETY: sixteen values of bias; lines of `LINE` values; `width` values of a row of the planes.
+            unsafe {
+                let mut bias = [0.0f32; BLOCK];
+                let of_channel = self.weights.bias.pointer().add(4 * channel + i % 2 * 2);
+                for (lane, bias) in bias.iter_mut().enumerate() {
+                    *bias = *of_channel.add(lane % 2);
+                }
+                let bias = s.load(bias.as_ptr());
+                for at in (0..width).step_by(S::LANES) {
+                    let from = lines.add(line * LINE + at);
+                    let value = self.activate(s, s.add(s.load(from), bias));
+                    if at + S::LANES <= width {
+                        s.store(to.add(at), value);
+                    } else {
+                        s.store(from, value);
+                        to.add(at).copy_from_nonoverlapping(from, width - at);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn activate<S: Simd>(&self, s: S, mut value: S::V) -> S::V {
+        if self.relu {
+            value = s.max(value, s.splat(0.0));
+        }
+        if self.sigmoid { sigmoid(s, value) } else { value }
     }
 }

@@ -4,6 +4,7 @@
 //! Winograd F(4 × 4, 3 × 3) (a quarter of the multiplications), others are direct; what follows a convolution is
 //! computed while its values are in registers.
 
+mod bands;
 mod cost;
 mod direct;
 mod draws;
@@ -114,7 +115,7 @@ impl Plan {
 
     /// Buffers for batches of this many images of `rows` × `columns`.
     pub fn workspace(&self, batch: usize, rows: usize, columns: usize) -> Workspace {
-        let layout = self.layout(batch, rows, columns);
+        let layout = self.layout(batch, rows, columns, rayon::current_num_threads());
         let values = Buffer::zeroed(layout.total);
         let workers = rayon::current_num_threads();
         let scratch = (0..workers).map(|_| Buffer::zeroed(layout.scratch)).collect();
@@ -129,12 +130,13 @@ impl Plan {
     /// Bytes of the workspace, known without allocating it. Draws that share products add their results: up to sixteen
     /// times those of one draw.
     pub fn working_set(&self, batch: usize, rows: usize, columns: usize) -> usize {
-        self.layout(batch, rows, columns).bytes()
+        self.layout(batch, rows, columns, rayon::current_num_threads())
+            .bytes()
     }
 
     /// Operations really performed for a batch and one draw.
     pub fn real_operations(&self, batch: usize, rows: usize, columns: usize) -> RealOperations {
-        let layout = self.layout(batch, rows, columns);
+        let layout = self.layout(batch, rows, columns, 1);
         let mut total = RealOperations::default();
         for (step, packed) in self.steps.steps.iter().zip(&self.packed) {
             let step_total = cost::operations(step, packed, &layout);
@@ -144,7 +146,7 @@ impl Plan {
         total
     }
 
-    fn layout(&self, batch: usize, rows: usize, columns: usize) -> Layout {
+    fn layout(&self, batch: usize, rows: usize, columns: usize, workers: usize) -> Layout {
         let shapes = self.graph.shapes(rows, columns);
         let mut border = None;
         let mut scratch = 0;
@@ -171,7 +173,7 @@ impl Plan {
             let blocks = weights.groups.iter().map(|group| group.blocks).sum();
             scratch = scratch.max(winograd::scratch(weights, weights.cut.tiles) + head::scratch(blocks));
         }
-        Layout::new(&self.steps, &shapes, batch, border, scratch)
+        Layout::new(&self.steps, &shapes, batch, border, scratch, workers)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
+use super::bands::Band;
 use super::draws::{self, Draw};
 use super::packing::WinogradWeights;
-use super::step::Step;
+use super::step::{MapId, Step};
 use super::vector::BLOCK;
 use super::winograd::Read;
-use super::workspace::Buffer;
+use super::workspace::{Buffer, Layout, Place};
 use super::{Plan, Workspace};
 
 /// Floats that tasks share and write to at places of their own.
@@ -22,6 +23,26 @@ unsafe impl Sync for Shared {}
 impl Shared {
     pub(super) fn get(self) -> *mut f32 {
         self.0
+    }
+}
+
+/// What of a run is computed: maps in memory, and the band of them, if not all.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub layout: &'a Layout,
+    pub base: Shared,
+    pub band: Option<Band>,
+}
+
+impl Part<'_> {
+    /// Where a map lies.
+    pub fn place(&self, map: MapId) -> Place {
+        self.layout.place(self.base.get(), map, self.band)
+    }
+
+    /// First image and end.
+    pub fn images(&self) -> (usize, usize) {
+        self.band.unwrap_or((0, self.layout.batch))
     }
 }
 
@@ -78,7 +99,7 @@ impl Plan {
         sink: &mut dyn FnMut(usize, usize, &[f32]),
     ) {
         let layout = &workspace.layout;
-        let own = self.layout(layout.batch, layout.rows, layout.columns);
+        let own = self.layout(layout.batch, layout.rows, layout.columns, layout.workers);
         assert!(
             own == *layout,
             "the workspace was made for another structure of network"
@@ -98,8 +119,23 @@ impl Plan {
         }
         let base = Shared(workspace.values.pointer());
         self.border(workspace, images, base);
-        for index in 0..self.steps.shared {
-            self.step(workspace, index, images, base, None);
+        let whole = Part {
+            layout,
+            base,
+            band: None,
+        };
+        let bands = &layout.bands;
+        for band in bands.of(layout.batch) {
+            let part = Part {
+                band: Some(band),
+                ..whole
+            };
+            for step in 0..bands.end {
+                self.step(workspace, step, images, part, None);
+            }
+        }
+        for index in bands.end..self.steps.shared {
+            self.step(workspace, index, images, whole, None);
         }
         let mut next = 0;
         while next < draws.len().max(1) {
@@ -120,7 +156,7 @@ impl Plan {
                 self.draw_together(
                     workspace,
                     shared,
-                    base,
+                    whole,
                     (slot, kept),
                     &draws[next..next + count],
                     (to, len),
@@ -137,7 +173,7 @@ impl Plan {
                 next += count;
             } else {
                 for index in self.steps.shared..self.steps.steps.len() {
-                    self.step(workspace, index, images, base, draws.get(next));
+                    self.step(workspace, index, images, whole, draws.get(next));
                 }
                 self.report(workspace, base, next, None, sink);
                 next += 1;
@@ -215,7 +251,7 @@ impl Plan {
         &self,
         workspace: &Workspace,
         (index, weights): &(usize, WinogradWeights),
-        base: Shared,
+        part: Part,
         (slot, kept): (usize, f32),
         draws: &[Vec<Vec<f32>>],
         (to, len): (Shared, usize),
@@ -225,10 +261,7 @@ impl Plan {
         };
         let source = &view[0];
         let (plain, upsampled, _) = draws::terms(&source.terms).expect("the plan was compiled for this sum");
-        let (plain, upsampled) = (
-            workspace.layout.place(base.get(), plain.map),
-            workspace.layout.place(base.get(), upsampled.map),
-        );
+        let (plain, upsampled) = (part.place(plain.map), part.place(upsampled.map));
         let blocks = source.lanes.blocks();
         let factors = vec![kept; blocks * BLOCK];
         let mut reads = vec![Read::default(); 2 * blocks];
@@ -249,6 +282,6 @@ impl Plan {
                 planes: to.get().wrapping_add(draw * len),
             })
             .collect();
-        self.winograd(workspace, *index, base, weights, &reads, &draws);
+        self.winograd(workspace, *index, part, weights, &reads, &draws);
     }
 }

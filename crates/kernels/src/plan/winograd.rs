@@ -3,13 +3,13 @@
 // Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
 #![allow(clippy::needless_range_loop)]
 
-use super::draws::{self, Draw};
+use super::draws::{self, Draw, Kept};
 use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
 use super::packing::WinogradWeights;
 use super::vector::{BLOCK, Kernel, Simd};
 use super::winograd_input::{UPSAMPLED, window, window_upsampled};
-use super::winograd_output::{Target, Tile, pixels};
+use super::winograd_output::{Grid, Target, Tile, pixels};
 use super::workspace::Place;
 use crate::simd::Isa;
 
@@ -29,34 +29,6 @@ pub(crate) struct Read {
 unsafe impl Send for Read {}
 // SAFETY: as above.
 unsafe impl Sync for Read {}
-
-/// Tiles of all images of a batch.
-#[derive(Clone, Copy)]
-pub(crate) struct Grid {
-    pub images: usize,
-    pub rows: usize,
-    pub columns: usize,
-}
-
-impl Grid {
-    fn across(&self) -> (usize, usize) {
-        (self.rows.div_ceil(4), self.columns.div_ceil(4))
-    }
-
-    pub fn tiles(&self) -> usize {
-        let (down, across) = self.across();
-        self.images * down * across
-    }
-
-    fn tile(&self, index: usize) -> Tile {
-        let (down, across) = self.across();
-        Tile {
-            image: index / (down * across),
-            row: index / across % down * 4,
-            column: index % across * 4,
-        }
-    }
-}
 
 /// Kernel calls for each group of outputs, for blocks of a number of tiles.
 pub(crate) struct Calls(Vec<Vec<(usize, Multiply)>>);
@@ -112,6 +84,8 @@ pub(crate) struct WinogradBlock<'a> {
     pub grid: Grid,
     pub first: usize,
     pub tiles: usize,
+    /// End of the tiles that are computed now.
+    pub end: usize,
     /// [`scratch`] values of this task's own.
     pub scratch: *mut f32,
 }
@@ -128,7 +102,7 @@ impl Kernel for WinogradBlock<'_> {
         }
         // The next block, whose inputs are asked for meanwhile.
         let mut next = [Tile::default(); MOST_TILES];
-        let next_count = self.tiles.min(self.grid.tiles() - self.first - self.tiles);
+        let next_count = self.tiles.min(self.end - self.first - self.tiles);
         let next = &mut next[..next_count];
         for (index, tile) in next.iter_mut().enumerate() {
             *tile = self.grid.tile(self.first + self.tiles + index);
@@ -258,7 +232,8 @@ impl WinogradBlock<'_> {
         (first, count): (usize, usize),
         to: *mut f32,
     ) {
-        let mut kept = [0.0f32; 36 * BLOCK];
+        let draw = draw.filter(|draw| !draw.dropped.is_empty());
+        let mut kept = Kept([0.0; 36 * BLOCK]);
         for (group, blocks) in self.weights.groups.iter().enumerate() {
             let starts = if draw.is_some() {
                 draws::starts(self.weights, group)
@@ -294,12 +269,12 @@ impl WinogradBlock<'_> {
                                 products,
                                 values,
                                 place,
-                                kept.as_mut_ptr(),
+                                kept.0.as_mut_ptr(),
                             );
                         }
                         for lane in (0..BLOCK).step_by(S::LANES) {
                             let y = match draw {
-                                Some(_) => pixels(s, kept.as_ptr().add(lane), BLOCK),
+                                Some(_) => pixels(s, kept.0.as_ptr().add(lane), BLOCK),
                                 None => pixels(s, products.add(lane), m_stride),
                             };
                             target.finish(s, y, Tile::default(), (out, lane), (4, 4));

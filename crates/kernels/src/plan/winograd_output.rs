@@ -82,6 +82,40 @@ impl Tile {
     }
 }
 
+/// Tiles of all images of a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Grid {
+    pub images: usize,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl Grid {
+    fn across(&self) -> (usize, usize) {
+        (self.rows.div_ceil(4), self.columns.div_ceil(4))
+    }
+
+    pub fn tiles(&self) -> usize {
+        let (down, across) = self.across();
+        self.images * down * across
+    }
+
+    /// First tile and end for a first image and an end.
+    pub fn range(&self, (first, end): (usize, usize)) -> (usize, usize) {
+        let (down, across) = self.across();
+        (first * down * across, end * down * across)
+    }
+
+    pub fn tile(&self, index: usize) -> Tile {
+        let (down, across) = self.across();
+        Tile {
+            image: index / (down * across),
+            row: index / across % down * 4,
+            column: index % across * 4,
+        }
+    }
+}
+
 impl Place {
     /// Address of a pixel's lane.
     #[inline(always)]

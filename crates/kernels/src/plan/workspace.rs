@@ -5,6 +5,7 @@
 
 use std::alloc::{Layout as AllocationLayout, alloc, dealloc, handle_alloc_error};
 
+use super::bands::{Band, Bands};
 use super::step::{MapId, Steps};
 use super::vector::BLOCK;
 use crate::graph::MapShape;
@@ -158,6 +159,9 @@ pub(crate) struct Layout {
     pub rows: usize,
     pub columns: usize,
     maps: Vec<(usize, Geometry)>,
+    /// Workers that the bands are made for.
+    pub workers: usize,
+    pub bands: Bands,
     /// The planar image with its zeros, for a first layer with kernels of up to this half width.
     pub image: usize,
     pub image_border: usize,
@@ -178,7 +182,10 @@ impl Layout {
         batch: usize,
         image_border: Option<usize>,
         scratch: usize,
+        workers: usize,
     ) -> Self {
+        let bands = Bands::new(steps, shapes, batch, workers);
+        let images = |map: MapId| if bands.keep(map) { bands.images } else { batch };
         let image_shape = shapes[0];
         let geometry = |map: MapId| Geometry {
             rows: shapes[steps.maps[map].node.0].rows,
@@ -194,17 +201,21 @@ impl Layout {
             }
         }
         let mut total = 0;
-        let mut free: Vec<(Geometry, usize)> = Vec::new();
+        // Steps of a band write to what earlier steps of the same band have read, whatever the order of bands.
+        let mut free: Vec<(Geometry, usize, usize)> = Vec::new();
         let mut maps: Vec<(usize, Geometry)> = (0..steps.maps.len()).map(|map| (0, geometry(map))).collect();
         for (index, step) in steps.steps.iter().enumerate() {
             let written = step.writes();
             for &map in &written {
-                let geometry = maps[map].1;
-                maps[map].0 = match free.iter().position(|(other, _)| *other == geometry) {
-                    Some(found) => free.swap_remove(found).1,
+                let (geometry, images) = (maps[map].1, images(map));
+                let found = free
+                    .iter()
+                    .position(|other| (other.0, other.1) == (geometry, images));
+                maps[map].0 = match found {
+                    Some(found) => free.swap_remove(found).2,
                     None => {
                         let start = total;
-                        total += (geometry.image() * batch).next_multiple_of(1024) + BLOCK;
+                        total += (geometry.image() * images).next_multiple_of(1024) + BLOCK;
                         start
                     }
                 };
@@ -214,7 +225,7 @@ impl Layout {
             done.dedup();
             for map in done {
                 if last_read[map] <= index {
-                    free.push((maps[map].1, maps[map].0));
+                    free.push((maps[map].1, images(map), maps[map].0));
                 }
             }
         }
@@ -235,6 +246,8 @@ impl Layout {
             rows: image_shape.rows,
             columns: image_shape.columns,
             maps,
+            workers,
+            bands,
             image,
             image_border: border,
             outputs,
@@ -247,10 +260,15 @@ impl Layout {
         Buffer::bytes(self.total) + Buffer::bytes(self.scratch) * rayon::current_num_threads()
     }
 
-    pub fn place(&self, base: *mut f32, map: MapId) -> Place {
+    /// Where a map lies, in a band as if all images were there.
+    pub fn place(&self, base: *mut f32, map: MapId, band: Option<Band>) -> Place {
         let (start, geometry) = self.maps[map];
+        let first = match band {
+            Some((first, _)) if self.bands.keep(map) => first * geometry.image(),
+            _ => 0,
+        };
         Place {
-            origin: base.wrapping_add(start + geometry.origin()),
+            origin: base.wrapping_add(start + geometry.origin()).wrapping_sub(first),
             image: geometry.image(),
             plane: geometry.plane(),
             row: geometry.row(),
