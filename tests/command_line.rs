@@ -4,13 +4,14 @@ mod support;
 
 use support::run;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "screen",
     "gather",
     "inspect",
     "segment",
     "classify",
+    "track",
     "train",
     "evaluate",
     "models",

@@ -26,6 +26,7 @@ mod segment;
 mod track;
 pub mod train;
 
+pub use self::track::{TrackParams, TrackSummary, parse_frame_interval, parse_speed, track};
 pub use classify::{ClassifyParams, Objects, classify};
 pub use config::{Settings, parse_memory, parse_pixel_size};
 pub use error::{EngineError, ExitCode};
@@ -41,4 +42,3 @@ pub use params::{
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;
 pub use segment::{SegmentParams, segment};
-pub use self::track::{TrackParams, TrackSummary, parse_frame_interval, parse_speed, track};

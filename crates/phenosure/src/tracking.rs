@@ -29,7 +29,11 @@ fn params(arguments: &Track) -> Result<TrackParams> {
         .as_deref()
         .map(parse_frame_interval)
         .transpose()?;
-    let pixel = arguments.pixel_size.as_deref().map(parse_pixel_size).transpose()?;
+    let pixel = arguments
+        .pixel_size
+        .as_deref()
+        .map(parse_pixel_size)
+        .transpose()?;
     let pixel_size_um = pixel.map(f64::from);
     let max_speed = arguments
         .max_speed

@@ -1,6 +1,5 @@
 //! How many of several unlike events happen.
 
-
 /// Above this many events their sum is taken as normal: the exact distribution costs the square of the number.
 const EXACT: usize = 4000;
 /// Width at which the bisection of a quantile stops.
@@ -14,7 +13,11 @@ const WIDTH: f64 = 1e-12;
 pub fn poisson_binomial_interval(probability: &[f64], level: f64) -> (u32, u32) {
     let tail = (1.0 - level) / 2.0;
     let sure = probability.iter().filter(|&&p| p >= 1.0).count();
-    let unsure: Vec<f64> = probability.iter().copied().filter(|p| *p > 0.0 && *p < 1.0).collect();
+    let unsure: Vec<f64> = probability
+        .iter()
+        .copied()
+        .filter(|p| *p > 0.0 && *p < 1.0)
+        .collect();
     if unsure.len() > EXACT {
         let mean: f64 = unsure.iter().sum();
         let spread = unsure.iter().map(|p| p * (1.0 - p)).sum::<f64>().sqrt();

@@ -7,11 +7,11 @@ mod track_files;
 
 use std::path::PathBuf;
 
-pub use classify::{ClassFigures, ClassifyReport, NoveltyClass, NoveltyScore, evaluate_classify};
-pub use segment::{ApFigures, OutlineCalibration, SegmentReport, evaluate_segment};
 pub use self::track::{
     Corrections, DivisionFigures, DoubtFigures, EvaluateTrackParams, TrackReport, evaluate_track,
 };
+pub use classify::{ClassFigures, ClassifyReport, NoveltyClass, NoveltyScore, evaluate_classify};
+pub use segment::{ApFigures, OutlineCalibration, SegmentReport, evaluate_segment};
 
 /// Rounds of every group bootstrap (METHODS.md section 16 asks for 2000; figures move in the third digit from 1000 on).
 const ROUNDS: usize = 2000;

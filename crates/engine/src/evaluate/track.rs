@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use track::score::{
-    DivisionClaim, FrameOverlap, LinkClaim, Matching, Scores, TrackPoint, Tracking, judge_division, judge_link,
-    match_overlaps, match_points, score, score_doubt,
+    DivisionClaim, FrameOverlap, LinkClaim, Matching, Scores, TrackPoint, Tracking, judge_division,
+    judge_link, match_overlaps, match_points, score, score_doubt,
 };
 
 use super::track_files::{Claims, read_claims, read_label_folder, read_points};
@@ -288,7 +288,12 @@ fn by_overlap(params: &EvaluateTrackParams, result: &Path) -> Result<Pair, Engin
     let truth = Tracking::from_labels(&true_ids, &truth_lines)?;
     let found = Tracking::from_labels(&ids, &lines)?;
     let matching = match_overlaps(&truth, &overlaps)?;
-    Ok((truth, found, matching, "overlap, more than half of the true object".to_owned()))
+    Ok((
+        truth,
+        found,
+        matching,
+        "overlap, more than half of the true object".to_owned(),
+    ))
 }
 
 struct Compared<'a> {
@@ -300,13 +305,21 @@ struct Compared<'a> {
 
 fn report(compared: Compared, matched_by: String, scores: &Scores, claims: Option<&Claims>) -> TrackReport {
     let graph = &scores.graph;
-    let divisions = scores.divisions.iter().enumerate().map(|(tolerance, counts)| DivisionFigures {
-        kind: format!("within {tolerance} frames"),
-        f1: counts.f1(),
-        found: counts.found,
-        truth: counts.truth,
-        result: counts.result,
-    });
+    let divisions = scores
+        .divisions
+        .iter()
+        .enumerate()
+        .map(|(tolerance, counts)| DivisionFigures {
+            kind: match tolerance {
+                0 => "in the same frame".to_owned(),
+                1 => "within 1 frame".to_owned(),
+                n => format!("within {n} frames"),
+            },
+            f1: counts.f1(),
+            found: counts.found,
+            truth: counts.truth,
+            result: counts.result,
+        });
     TrackReport {
         matched_by,
         frames: compared.truth.frames().len(),
@@ -356,7 +369,11 @@ fn links(compared: &Compared, claims: &[LinkClaim]) -> Option<DoubtFigures> {
     let judged = claims.iter().filter_map(|claim| {
         let right = judge_link(compared.truth, compared.matching, claim)?;
         let cell = compared.matching.get(claim.from.0)?.only_truth(claim.from.1)?;
-        Some((roots.get(&cell).copied().unwrap_or(cell), claim.probability, right))
+        Some((
+            roots.get(&cell).copied().unwrap_or(cell),
+            claim.probability,
+            right,
+        ))
     });
     doubt(&judged.collect::<Vec<_>>(), compared.seed, "links")
 }
@@ -364,11 +381,22 @@ fn links(compared: &Compared, claims: &[LinkClaim]) -> Option<DoubtFigures> {
 fn division_doubt(compared: &Compared, claims: &[DivisionClaim]) -> Option<DoubtFigures> {
     let roots = roots(compared.truth);
     let judged = claims.iter().filter_map(|claim| {
-        let right = judge_division(compared.truth, compared.found, compared.matching, TOLERANCE, claim)?;
+        let right = judge_division(
+            compared.truth,
+            compared.found,
+            compared.matching,
+            TOLERANCE,
+            claim,
+        )?;
         let last = compared.found.tracks().get(&claim.mother)?.last;
-        let cell = compared.matching.get(last).and_then(|frame| frame.only_truth(claim.mother));
+        let cell = compared
+            .matching
+            .get(last)
+            .and_then(|frame| frame.only_truth(claim.mother));
         // A mother that is no true cell stands for herself.
-        let family = cell.map_or(u32::MAX - claim.mother, |cell| roots.get(&cell).copied().unwrap_or(cell));
+        let family = cell.map_or(u32::MAX - claim.mother, |cell| {
+            roots.get(&cell).copied().unwrap_or(cell)
+        });
         Some((family, claim.probability, right))
     });
     doubt(&judged.collect::<Vec<_>>(), compared.seed, "divisions")

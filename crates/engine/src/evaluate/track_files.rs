@@ -33,10 +33,21 @@ impl Rows {
     fn read(path: &Path) -> Result<Self, EngineError> {
         let bytes = read_whole(path)?;
         let broken = |error: csv::Error| {
-            EngineError::unusable(path, format!("is not a table ({error})"), "save it as CSV with a header")
+            EngineError::unusable(
+                path,
+                format!("is not a table ({error})"),
+                "save it as CSV with a header",
+            )
         };
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes.as_slice());
-        let header = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(bytes.as_slice());
+        let header = reader
+            .headers()
+            .map_err(broken)?
+            .iter()
+            .map(str::to_owned)
+            .collect();
         Ok(Self {
             path: path.to_owned(),
             header,
@@ -45,7 +56,9 @@ impl Rows {
     }
 
     fn column(&self, name: &str) -> Option<usize> {
-        self.header.iter().position(|found| found.eq_ignore_ascii_case(name))
+        self.header
+            .iter()
+            .position(|found| found.eq_ignore_ascii_case(name))
     }
 
     fn need(&self, name: &str) -> Result<usize, EngineError> {
@@ -60,13 +73,20 @@ impl Rows {
 
     fn number(&self, row: usize, column: usize) -> Result<f64, EngineError> {
         let cell = self.rows[row].get(column).unwrap_or_default();
-        cell.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(|| {
-            EngineError::unusable(
-                &self.path,
-                format!("row {}: {} is {cell:?}, which is no number", row + 2, self.header[column]),
-                "correct the cell or remove the row",
-            )
-        })
+        cell.parse::<f64>()
+            .ok()
+            .filter(|value| value.is_finite())
+            .ok_or_else(|| {
+                EngineError::unusable(
+                    &self.path,
+                    format!(
+                        "row {}: {} is {cell:?}, which is no number",
+                        row + 2,
+                        self.header[column]
+                    ),
+                    "correct the cell or remove the row",
+                )
+            })
     }
 
     fn whole(&self, row: usize, column: usize) -> Result<u32, EngineError> {
@@ -76,7 +96,11 @@ impl Rows {
         }
         Err(EngineError::unusable(
             &self.path,
-            format!("row {}: {} is {value}, which is no whole number from 0", row + 2, self.header[column]),
+            format!(
+                "row {}: {} is {value}, which is no whole number from 0",
+                row + 2,
+                self.header[column]
+            ),
             "number tracks from 1 and frames from 0",
         ))
     }
@@ -168,7 +192,11 @@ pub(super) fn read_label_folder(folder: &Path) -> Result<(Vec<Array2<u32>>, Trac
 fn track_lines(path: &Path) -> Result<TrackLines, EngineError> {
     let text = String::from_utf8_lossy(&read_whole(path)?).into_owned();
     let mut lines = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (index, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         let numbers: Option<Vec<u32>> = line
             .split_whitespace()
             .map(|word| {
@@ -204,7 +232,11 @@ pub(super) fn read_claims(result: &Path) -> Result<Option<Claims>, EngineError> 
     let Some(probability) = table.column("link_probability") else {
         return Ok(None);
     };
-    let (track, frame, filled) = (table.need("track_id")?, table.need("frame")?, table.need("filled")?);
+    let (track, frame, filled) = (
+        table.need("track_id")?,
+        table.need("frame")?,
+        table.need("filled")?,
+    );
     let mut links = Vec::new();
     let mut before: Option<(u32, usize)> = None;
     for row in 0..table.rows.len() {

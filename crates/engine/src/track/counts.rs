@@ -57,7 +57,12 @@ pub(super) fn counts(linked: &Linked) -> Counts {
     let n = linked.observed.len();
     let mut cells: Vec<Vec<f64>> = linked.tracks.reality.clone();
     cells.resize(n, Vec::new());
-    for object in linked.tracks.objects.iter().filter(|object| object.detection.is_none()) {
+    for object in linked
+        .tracks
+        .objects
+        .iter()
+        .filter(|object| object.detection.is_none())
+    {
         cells[object.frame as usize].push(object.probability);
     }
     let mut by_frame = vec![0.0; n];
@@ -72,15 +77,20 @@ pub(super) fn counts(linked: &Linked) -> Counts {
         }
     }
     let mut others: Vec<&track::Division> = linked.tracks.other_divisions.iter().collect();
-    others.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.mother.cmp(&b.mother)));
+    others.sort_by(|a, b| {
+        b.probability
+            .total_cmp(&a.probability)
+            .then(a.mother.cmp(&b.mother))
+    });
     for division in others {
         let frame = division.mother.frame;
         let tracks = [division.mother, division.daughters[0], division.daughters[1]].map(track_of);
         let is_counted = tracks.iter().any(|&track| {
-            track > 0 && counted
-                .range((track, frame.saturating_sub(SAME_EVENT))..=(track, frame + SAME_EVENT))
-                .next()
-                .is_some()
+            track > 0
+                && counted
+                    .range((track, frame.saturating_sub(SAME_EVENT))..=(track, frame + SAME_EVENT))
+                    .next()
+                    .is_some()
         });
         if is_counted {
             continue;
@@ -103,7 +113,11 @@ pub(super) fn counts(linked: &Linked) -> Counts {
     Counts {
         divisions: events.iter().sum(),
         divisions_range: uncertainty::poisson_binomial_interval(&events, LEVEL),
-        cell_frames: frames.iter().take(n.saturating_sub(1)).map(|frame| frame.cells).sum(),
+        cell_frames: frames
+            .iter()
+            .take(n.saturating_sub(1))
+            .map(|frame| frame.cells)
+            .sum(),
         frames,
     }
 }

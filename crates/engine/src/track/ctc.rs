@@ -111,7 +111,11 @@ fn labels(linked: &Linked, shown: &[bool]) -> (Vec<u32>, Vec<(u32, u32, u32, u32
         let span = linked.span[track.id as usize - 1].clone();
         let visible: Vec<usize> = span.filter(|&index| shown[index]).collect();
         let frame = |index: usize| linked.tracks.objects[index].frame;
-        let mut parent = track.parent.and_then(|parent| last_label.get(&parent)).copied().unwrap_or(0);
+        let mut parent = track
+            .parent
+            .and_then(|parent| last_label.get(&parent))
+            .copied()
+            .unwrap_or(0);
         for (piece, run) in visible.chunk_by(|&a, &b| frame(b) == frame(a) + 1).enumerate() {
             let label = if piece == 0 {
                 track.id
@@ -153,10 +157,15 @@ fn shapes(linked: &Linked, here: &Outlines, all: &[Outlines], objects: &[usize])
             painted.push((index, Vec::new()));
             continue;
         };
-        let (down, right) = ((object.y - other.y).round() as isize, (object.x - other.x).round() as isize);
+        let (down, right) = (
+            (object.y - other.y).round() as isize,
+            (object.x - other.x).round() as isize,
+        );
         let moved = all[other.frame as usize]
             .pixels(detection as usize)
-            .filter_map(|(row, column)| Some((row.checked_add_signed(down)?, column.checked_add_signed(right)?)))
+            .filter_map(|(row, column)| {
+                Some((row.checked_add_signed(down)?, column.checked_add_signed(right)?))
+            })
             .filter(|&pixel| taken.get(pixel) == Some(&false));
         let pixels: Vec<(usize, usize)> = moved.collect();
         pixels.iter().for_each(|&pixel| taken[pixel] = true);

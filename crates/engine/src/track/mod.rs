@@ -106,7 +106,8 @@ fn track_one(
     let mut warnings = observed.warnings.clone();
     warnings.extend(ctc::write(&linked, &out.join("ctc"))?);
     if observed.len() == 1 {
-        warnings.push("one frame only: there is nothing to link, every object is a track of its own".to_owned());
+        warnings
+            .push("one frame only: there is nothing to link, every object is a track of its own".to_owned());
     }
     if tracks.tracks.is_empty() {
         warnings.push("no object in any frame: the tables have no row".to_owned());

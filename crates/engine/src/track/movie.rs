@@ -153,7 +153,8 @@ pub(super) fn find_movies(params: &TrackParams) -> Result<Vec<Movie>, EngineErro
             }),
         };
     }
-    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = params.movies.iter().partition(|path| path.is_dir());
+    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        params.movies.iter().partition(|path| path.is_dir());
     let mut movies = Vec::new();
     for folder in folders {
         movies.extend(movies_of_folder(folder, params)?);
@@ -165,7 +166,10 @@ pub(super) fn find_movies(params: &TrackParams) -> Result<Vec<Movie>, EngineErro
         return Err(EngineError::Option {
             option: "--labels-from",
             value: String::new(),
-            what: format!("is for one movie, but {} were given; track them one by one", movies.len()),
+            what: format!(
+                "is for one movie, but {} were given; track them one by one",
+                movies.len()
+            ),
         });
     }
     unique_names(&mut movies);
@@ -191,7 +195,11 @@ fn movies_of_files(files: Vec<PathBuf>) -> Result<Vec<Movie>, EngineError> {
         // Only the first of several files is opened: frames come as files of one kind.
         let several = if index == 0 || !movies.is_empty() {
             let image = read_movie(path, &movie_limits())?;
-            if image.planes.len() > 1 && !image.is_rgb { Some(image) } else { None }
+            if image.planes.len() > 1 && !image.is_rgb {
+                Some(image)
+            } else {
+                None
+            }
         } else {
             None
         };
@@ -311,7 +319,10 @@ fn of_plate(scan: &plate::PlateScan, params: &TrackParams) -> Result<Vec<Movie>,
             name: format!("{}_{}_s{}", first.plate, first.well, first.site),
             ..Movie::default()
         };
-        let times: Vec<u64> = field.iter().map(|site| i64::from(site.timepoint).max(0) as u64).collect();
+        let times: Vec<u64> = field
+            .iter()
+            .map(|site| i64::from(site.timepoint).max(0) as u64)
+            .collect();
         let present = spaced(&times);
         for (place, site) in present.iter().zip(field) {
             movie.frames.resize(*place, None);
@@ -335,8 +346,11 @@ fn of_plate(scan: &plate::PlateScan, params: &TrackParams) -> Result<Vec<Movie>,
 /// Images directly in a folder.
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
     let is_image = |name: &String| {
-        let ending = Path::new(name).extension().map(|ending| ending.to_ascii_lowercase());
-        !name.starts_with('.') && ending.is_some_and(|ending| IMAGE_EXTENSIONS.iter().any(|known| *known == ending))
+        let ending = Path::new(name)
+            .extension()
+            .map(|ending| ending.to_ascii_lowercase());
+        !name.starts_with('.')
+            && ending.is_some_and(|ending| IMAGE_EXTENSIONS.iter().any(|known| *known == ending))
     };
     Ok(names_in(folder)?
         .into_iter()
@@ -362,9 +376,19 @@ fn in_order(mut files: Vec<PathBuf>) -> (Vec<Option<FrameSource>>, Vec<String>) 
     let mut warnings = Vec::new();
     for (place, path) in places.iter().zip(files) {
         if *place > frames.len() {
-            let before = frames.iter().rev().flatten().next().map(FrameSource::name).unwrap_or_default();
+            let before = frames
+                .iter()
+                .rev()
+                .flatten()
+                .next()
+                .map(FrameSource::name)
+                .unwrap_or_default();
             let missing = place - frames.len();
-            let frames_are = if missing == 1 { "1 frame is" } else { &format!("{missing} frames are") };
+            let frames_are = if missing == 1 {
+                "1 frame is"
+            } else {
+                &format!("{missing} frames are")
+            };
             warnings.push(format!(
                 "{frames_are} missing between {before} and {}: nothing was seen there, cells are followed across",
                 file_name(&path)
@@ -387,7 +411,10 @@ fn spaced(numbers: &[u64]) -> Vec<usize> {
     let Some(first) = numbers.first().filter(|_| step > 0) else {
         return in_sequence;
     };
-    let places: Vec<usize> = numbers.iter().map(|number| ((number - first) / step) as usize).collect();
+    let places: Vec<usize> = numbers
+        .iter()
+        .map(|number| ((number - first) / step) as usize)
+        .collect();
     if places[places.len() - 1] >= 2 * numbers.len() {
         return in_sequence;
     }
@@ -417,9 +444,9 @@ fn natural(name: &str) -> Vec<(String, u64)> {
 fn frame_numbers(files: &[PathBuf]) -> Option<Vec<u64>> {
     let names: Vec<Vec<(String, u64)>> = files.iter().map(|path| natural(&stem(path))).collect();
     let first = names.first()?;
-    let alike = names.iter().all(|name| {
-        name.len() == first.len() && name.iter().zip(first).all(|(a, b)| a.0 == b.0)
-    });
+    let alike = names
+        .iter()
+        .all(|name| name.len() == first.len() && name.iter().zip(first).all(|(a, b)| a.0 == b.0));
     if !alike {
         return None;
     }
@@ -460,9 +487,18 @@ mod tests {
         let names: Vec<Option<&str>> = frames.iter().map(Option::as_deref).collect();
         assert_eq!(
             names,
-            [Some("a_t8.png"), Some("a_t9.png"), Some("a_t10.png"), None, Some("a_t12.png")]
+            [
+                Some("a_t8.png"),
+                Some("a_t9.png"),
+                Some("a_t10.png"),
+                None,
+                Some("a_t12.png")
+            ]
         );
-        assert!(warnings[0].contains("a_t10.png") && warnings[0].contains("a_t12.png"), "{warnings:?}");
+        assert!(
+            warnings[0].contains("a_t10.png") && warnings[0].contains("a_t12.png"),
+            "{warnings:?}"
+        );
     }
 
     #[test]

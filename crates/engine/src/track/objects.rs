@@ -73,7 +73,11 @@ impl Observer {
             self.sizing = Sizing::of(movie, networks)?;
         }
         context.progress.begin(
-            if self.labels.is_some() { "measuring" } else { "segmenting" },
+            if self.labels.is_some() {
+                "measuring"
+            } else {
+                "segmenting"
+            },
             n as u64,
         );
         let seen: Vec<Option<Seen>> = (0..n)
@@ -130,7 +134,11 @@ impl Observer {
     }
 
     fn frame(&self, movie: &Movie, t: usize) -> Result<Option<Seen>, EngineError> {
-        let pixels = if movie.frames.is_empty() { None } else { movie.pixels(t)? };
+        let pixels = if movie.frames.is_empty() {
+            None
+        } else {
+            movie.pixels(t)?
+        };
         let given = match &self.labels {
             Some(labels) => labels.map(t)?,
             None => None,
@@ -215,8 +223,14 @@ fn measured(segmented: &Segmented, outlines: &Outlines, plane: Option<&Array2<f3
         frame.features.push(vec![f64::NAN; moments.len()]);
         return frame;
     };
-    let outside = segmented.labels.map.iter().zip(plane).filter(|(label, _)| **label == 0);
-    let background = image::percentiles(outside.map(|(_, &value)| value), [50.0]).map_or(0.0, |[value]| value);
+    let outside = segmented
+        .labels
+        .map
+        .iter()
+        .zip(plane)
+        .filter(|(label, _)| **label == 0);
+    let background =
+        image::percentiles(outside.map(|(_, &value)| value), [50.0]).map_or(0.0, |[value]| value);
     let mut contrast = Vec::with_capacity(moments.len());
     for index in 0..outlines.len() {
         let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
@@ -307,7 +321,12 @@ fn assemble(
         match shape {
             None => shape = Some((frame.outlines.shape, t)),
             Some((expected, first)) if expected != frame.outlines.shape => {
-                return Err(size_differs(&names[t], frame.outlines.shape, &names[first], expected));
+                return Err(size_differs(
+                    &names[t],
+                    frame.outlines.shape,
+                    &names[first],
+                    expected,
+                ));
             }
             Some(_) => {}
         }
@@ -355,16 +374,29 @@ fn assemble(
     }
     if !has_pixels {
         observed.detections.feature_names.truncate(1);
-        observed.detections.frames.iter_mut().for_each(|frame| frame.features.truncate(1));
+        observed
+            .detections
+            .frames
+            .iter_mut()
+            .for_each(|frame| frame.features.truncate(1));
     }
     let overlaps: Vec<Vec<(u32, u32, f32)>> = (0..outlines.len())
         .into_par_iter()
-        .map(|t| outlines.get(t + 1).map_or_else(Vec::new, |next| outlines[t].overlaps(next)))
+        .map(|t| {
+            outlines
+                .get(t + 1)
+                .map_or_else(Vec::new, |next| outlines[t].overlaps(next))
+        })
         .collect();
     for (frame, overlaps) in observed.detections.frames.iter_mut().zip(overlaps) {
         frame.overlaps = overlaps;
     }
-    let empty = observed.detections.frames.iter().filter(|frame| frame.is_empty()).count();
+    let empty = observed
+        .detections
+        .frames
+        .iter()
+        .filter(|frame| frame.is_empty())
+        .count();
     if empty > 0 && empty < outlines.len() {
         warnings.push(format!("no object in {empty} of {} frames", outlines.len()));
     }
@@ -411,7 +443,11 @@ mod tests {
     fn looks_are_measured_above_the_background() {
         let labels = Labels::relabel(array![[1, 1, 0, 0, 0], [0, 0, 0, 2, 0]]);
         let plane = array![[5.0, 7.0, 2.0, 2.0, 2.0], [2.0, 2.0, 2.0, 1.0, 2.0f32]];
-        let frame = measured(&Segmented::given(labels.clone()), &Outlines::of(&labels), Some(&plane));
+        let frame = measured(
+            &Segmented::given(labels.clone()),
+            &Outlines::of(&labels),
+            Some(&plane),
+        );
         assert_eq!(frame.intensity[0], 4.0);
         assert!(frame.intensity[1].is_nan(), "darker than the background");
         assert_eq!(frame.area, [2.0, 1.0]);

@@ -106,7 +106,11 @@ impl TrackSummary {
             objects: linked.observed.detections.len(),
             tracks: tracks.tracks.len(),
             links: tracks.links.len(),
-            filled: tracks.objects.iter().filter(|object| object.detection.is_none()).count(),
+            filled: tracks
+                .objects
+                .iter()
+                .filter(|object| object.detection.is_none())
+                .count(),
             divisions: tracks.divisions.len(),
             divisions_expected: counts.divisions,
             divisions_range: counts.divisions_range,
@@ -121,7 +125,9 @@ impl TrackSummary {
 /// A number and the unit behind it.
 fn number_and_unit(text: &str) -> Option<(f64, &str)> {
     let trimmed = text.trim();
-    let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+    let digits = trimmed
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(trimmed.len());
     let number: f64 = trimmed[..digits].parse().ok()?;
     (number.is_finite() && number > 0.0).then(|| (number, trimmed[digits..].trim()))
 }
@@ -164,7 +170,9 @@ pub fn parse_speed(text: &str, interval_h: Option<f64>, pixel_um: Option<f64>) -
         "" | "px" | "px/frame" => Ok(number),
         "um/h" | "µm/h" => Ok(number * world()?),
         "um/min" | "µm/min" => Ok(number * 60.0 * world()?),
-        _ => Err(refuse("unknown unit; say pixels a frame, as 12, or micrometers an hour, as 30um/h")),
+        _ => Err(refuse(
+            "unknown unit; say pixels a frame, as 12, or micrometers an hour, as 30um/h",
+        )),
     }
 }
 
@@ -176,10 +184,20 @@ mod tests {
     fn times_and_speeds_have_units() {
         assert_eq!(parse_frame_interval("30min").unwrap(), 0.5);
         assert_eq!(parse_frame_interval("90 s").unwrap(), 0.025);
-        assert!(parse_frame_interval("soon").unwrap_err().to_string().contains("soon"));
+        assert!(
+            parse_frame_interval("soon")
+                .unwrap_err()
+                .to_string()
+                .contains("soon")
+        );
         assert_eq!(parse_speed("12", None, None).unwrap(), 12.0);
         assert_eq!(parse_speed("26um/h", Some(0.5), Some(1.3)).unwrap(), 10.0);
-        assert!(parse_speed("26um/h", None, Some(1.3)).unwrap_err().to_string().contains("--frame-interval"));
+        assert!(
+            parse_speed("26um/h", None, Some(1.3))
+                .unwrap_err()
+                .to_string()
+                .contains("--frame-interval")
+        );
         assert!(parse_speed("-3", None, None).is_err());
     }
 }

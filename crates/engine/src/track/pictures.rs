@@ -15,7 +15,7 @@ const FRAMES: usize = 6;
 /// Longer side of a frame in the report, pixels.
 const FRAME_PX: usize = 480;
 /// Side of a crop around a doubtful place, in typical diameters of a cell and in pixels at least.
-const CROP_DIAMETERS: f64 = 4.0;
+const CROP_DIAMETERS: f64 = 3.5;
 const CROP_LEAST: f64 = 40.0;
 /// Pixels of a crop in the report.
 const CROP_PX: usize = 96;
@@ -87,11 +87,14 @@ impl<'a> Painter<'a> {
             .as_ref()
     }
 
-    /// The part of a frame in a box, `scale` pixels of the picture for one of the frame.
-    fn paint(&mut self, t: usize, part: PixelBox, scale: f64) -> Array3<u8> {
+    /// The part of a frame in a box, `scale` pixels of the picture for one of the frame; outlines of tracks that are not among
+    /// `bright` are grey, unless it is empty.
+    fn paint(&mut self, t: usize, part: PixelBox, scale: f64, bright: &[u32]) -> Array3<u8> {
         let linked = self.linked;
         let contrast = self.contrast;
-        let gray = self.plane(t).map(|plane| to_u8(plane.view(), contrast.0, contrast.1));
+        let gray = self
+            .plane(t)
+            .map(|plane| to_u8(plane.view(), contrast.0, contrast.1));
         let (rows, columns) = (
             ((part.rows() as f64 * scale).round() as usize).max(1),
             ((part.cols() as f64 * scale).round() as usize).max(1),
@@ -113,7 +116,8 @@ impl<'a> Painter<'a> {
                 }
             }
         }
-        let source = |at: usize, whole: usize| ((at as f64 + 0.5) / scale).floor().min(whole as f64 - 1.0) as usize;
+        let source =
+            |at: usize, whole: usize| ((at as f64 + 0.5) / scale).floor().min(whole as f64 - 1.0) as usize;
         let label = |row: usize, column: usize| map[(source(row, part.rows()), source(column, part.cols()))];
         let half = (0.5 / scale).floor() as usize;
         Array3::from_shape_fn((rows, columns, 3), |(row, column, channel)| {
@@ -125,7 +129,7 @@ impl<'a> Painter<'a> {
                     || (row > 0 && differs(row - 1, column))
                     || (column > 0 && differs(row, column - 1)));
             if is_edge {
-                return if own == u32::MAX {
+                return if own == u32::MAX || !(bright.is_empty() || bright.contains(&own)) {
                     110
                 } else {
                     TRACK_COLORS[self.color[own as usize - 1]][channel]
@@ -139,9 +143,7 @@ impl<'a> Painter<'a> {
                     );
                     mean_around(gray, r, c, half)
                 }
-                None if own > 0 && own < u32::MAX => {
-                    TRACK_COLORS[self.color[own as usize - 1]][channel] / 3
-                }
+                None if own > 0 && own < u32::MAX => TRACK_COLORS[self.color[own as usize - 1]][channel] / 3,
                 None => 0,
             }
         })
@@ -162,13 +164,23 @@ impl<'a> Painter<'a> {
         self.chosen()
             .into_iter()
             .map(|t| {
-                let mut picture = self.paint(t, whole, scale);
+                let mut picture = self.paint(t, whole, scale, &[]);
                 let mut marks = Vec::new();
                 let linked = self.linked;
-                for object in linked.tracks.objects.iter().filter(|object| object.frame as usize == t) {
+                for object in linked
+                    .tracks
+                    .objects
+                    .iter()
+                    .filter(|object| object.frame as usize == t)
+                {
                     let color = self.color(object.track);
                     if object.detection.is_none() {
-                        dotted(&mut picture, (object.x * scale, object.y * scale), 7.0, TRACK_COLORS[color]);
+                        dotted(
+                            &mut picture,
+                            (object.x * scale, object.y * scale),
+                            7.0,
+                            TRACK_COLORS[color],
+                        );
                     }
                     marks.push(TrackMark {
                         x: (object.x + 0.5) * scale,
@@ -220,10 +232,12 @@ impl<'a> Painter<'a> {
         };
         let scale = CROP_PX as f64 / part.rows().max(part.cols()) as f64;
         let first = item.frame.saturating_sub(1);
-        let last = (item.frame + item.gap + 1).min(observed.len() as u32 - 1).min(first + CROP_FRAMES - 1);
+        let last = (item.frame + item.gap + 1)
+            .min(observed.len() as u32 - 1)
+            .min(first + CROP_FRAMES - 1);
         (first..=last)
             .map(|t| Picture {
-                png: encode_png_rgb(self.paint(t as usize, part, scale).view()),
+                png: encode_png_rgb(self.paint(t as usize, part, scale, &item.tracks).view()),
                 alt: format!("frame {}", observed.number(t)),
             })
             .collect()
@@ -251,7 +265,10 @@ fn dotted(picture: &mut Array3<u8>, (x, y): (f64, f64), radius: f64, color: [u8;
     let (rows, columns, _) = picture.dim();
     for step in 0..16 {
         let angle = f64::from(step) * std::f64::consts::TAU / 16.0;
-        let (column, row) = ((x + radius * angle.cos()).round(), (y + radius * angle.sin()).round());
+        let (column, row) = (
+            (x + radius * angle.cos()).round(),
+            (y + radius * angle.sin()).round(),
+        );
         if row >= 0.0 && column >= 0.0 && (row as usize) < rows && (column as usize) < columns {
             for channel in 0..3 {
                 picture[(row as usize, column as usize, channel)] = color[channel];

@@ -56,7 +56,11 @@ fn short(value: f64) -> String {
 }
 
 fn plural(n: usize, word: &str) -> String {
-    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+    if n == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{n} {word}s")
+    }
 }
 
 /// Puts the report together.
@@ -85,7 +89,11 @@ pub(super) fn report_data(told: &Told) -> Result<TrackReport, EngineError> {
         (None, Some(table)) => super::movie::file_name(table),
         _ => "movie".to_owned(),
     };
-    let doubtful = told.items.iter().filter(|item| item.probability < DOUBTFUL).count();
+    let doubtful = told
+        .items
+        .iter()
+        .filter(|item| item.probability < DOUBTFUL)
+        .count();
     Ok(TrackReport {
         title: format!("Tracks of {name}"),
         subtitle: Some(format!(
@@ -98,7 +106,7 @@ pub(super) fn report_data(told: &Told) -> Result<TrackReport, EngineError> {
         facts: facts(told),
         frames,
         ways: Some(ways(linked, &painter)),
-        families: families(told),
+        families: families(told, &painter),
         link_bins: link_bins(linked),
         review,
         review_total: told.items.len(),
@@ -116,9 +124,9 @@ fn sentence(told: &Told, doubtful: usize) -> String {
         return "There is no object in any frame, so there is nothing to follow.".to_owned();
     }
     let cells: Vec<f64> = told.counts.frames.iter().map(|frame| frame.cells).collect();
-    let (least, most) = cells
-        .iter()
-        .fold((f64::INFINITY, 0.0f64), |range, &n| (range.0.min(n), range.1.max(n)));
+    let (least, most) = cells.iter().fold((f64::INFINITY, 0.0f64), |range, &n| {
+        (range.0.min(n), range.1.max(n))
+    });
     let range = told.counts.divisions_range;
     let divisions = if range.0 == range.1 {
         plural(tracks.divisions.len(), "division")
@@ -145,7 +153,11 @@ fn sentence(told: &Told, doubtful: usize) -> String {
         "{cells} cells a frame were followed through {}: {} and {divisions}. By their own probabilities {} of {} links are wrong; {look}.",
         plural(told.linked.observed.len(), "frame"),
         plural(tracks.tracks.len(), "track"),
-        if wrong < 0.05 { "almost none".to_owned() } else { format!("about {}", short(wrong)) },
+        if wrong < 0.05 {
+            "almost none".to_owned()
+        } else {
+            format!("about {}", short(wrong))
+        },
         tracks.links.len(),
     )
 }
@@ -168,7 +180,10 @@ fn facts(told: &Told) -> Vec<(String, String, String)> {
                 short(lower * per),
                 short(upper * per)
             ),
-            format!("{} expected in all; 90 % interval from the probabilities", short(told.counts.divisions)),
+            format!(
+                "{} expected in all; 90 % interval from the probabilities",
+                short(told.counts.divisions)
+            ),
         );
     }
     let cycles: Vec<f64> = told
@@ -181,7 +196,11 @@ fn facts(told: &Told) -> Vec<(String, String, String)> {
         || "none seen from birth to division".to_owned(),
         |median| format!("{} {time} (median of {})", short(median), cycles.len()),
     );
-    fact("Cell cycle", cycle, "birth to division; long ones do not fit a short movie".to_owned());
+    fact(
+        "Cell cycle",
+        cycle,
+        "birth to division; long ones do not fit a short movie".to_owned(),
+    );
     let speeds: Vec<f64> = told
         .motion
         .iter()
@@ -193,7 +212,10 @@ fn facts(told: &Told) -> Vec<(String, String, String)> {
         fact(
             "Speed",
             format!("{} {length} a {each}", short(median)),
-            format!("median over {} tracks of 3 frames or more, drift taken off", speeds.len()),
+            format!(
+                "median over {} tracks of 3 frames or more, drift taken off",
+                speeds.len()
+            ),
         );
     }
     let straight: Vec<f64> = told
@@ -206,7 +228,10 @@ fn facts(told: &Told) -> Vec<(String, String, String)> {
         fact(
             "Directionality",
             short(median),
-            format!("displacement over path, median of {} tracks; 1 is straight", straight.len()),
+            format!(
+                "displacement over path, median of {} tracks; 1 is straight",
+                straight.len()
+            ),
         );
     }
     let model = &told.linked.tracks.model;
@@ -215,7 +240,10 @@ fn facts(told: &Told) -> Vec<(String, String, String)> {
     fact(
         "Missed cells",
         format!("{filled} positions filled in"),
-        format!("a cell is found in a frame with a probability of {:.2} %", 100.0 * model.detection_probability),
+        format!(
+            "a cell is found in a frame with a probability of {:.2} %",
+            100.0 * model.detection_probability
+        ),
     );
     let drift = told
         .linked
@@ -228,7 +256,11 @@ fn facts(told: &Told) -> Vec<(String, String, String)> {
     if let Some((shift, t)) = drift.filter(|drift| drift.0 >= 1.0) {
         fact(
             "Largest shift of the field",
-            format!("{} px at frame {}", short(shift), told.linked.observed.number(t as u32)),
+            format!(
+                "{} px at frame {}",
+                short(shift),
+                told.linked.observed.number(t as u32)
+            ),
             "taken off before cells are linked".to_owned(),
         );
     }
@@ -259,7 +291,7 @@ fn ways(linked: &Linked, painter: &Painter) -> Ways {
     }
 }
 
-fn families(told: &Told) -> Estimable<Families> {
+fn families(told: &Told, painter: &Painter) -> Estimable<Families> {
     let linked = told.linked;
     let tracks = &linked.tracks.tracks;
     let time = |frame: u32| {
@@ -276,7 +308,10 @@ fn families(told: &Told) -> Estimable<Families> {
     }
     let mut members: std::collections::BTreeMap<u32, Vec<u32>> = std::collections::BTreeMap::new();
     for track in tracks {
-        members.entry(root[track.id as usize - 1]).or_default().push(track.id);
+        members
+            .entry(root[track.id as usize - 1])
+            .or_default()
+            .push(track.id);
     }
     let mut dividing: Vec<(u32, Vec<u32>)> = members.into_iter().filter(|(_, all)| all.len() > 1).collect();
     if dividing.is_empty() {
@@ -286,7 +321,7 @@ fn families(told: &Told) -> Estimable<Families> {
     let total = dividing.len();
     let mut leaves = 0;
     let mut families = Vec::new();
-    for (_, all) in dividing.into_iter().take(FAMILIES) {
+    for (root, all) in dividing.into_iter().take(FAMILIES) {
         leaves += all.len().div_ceil(2);
         if leaves > LEAVES && !families.is_empty() {
             break;
@@ -310,6 +345,7 @@ fn families(told: &Told) -> Estimable<Families> {
             }
         });
         families.push(Family {
+            color: painter.color(root),
             branches: branches.collect(),
         });
     }
@@ -317,7 +353,12 @@ fn families(told: &Told) -> Estimable<Families> {
         families,
         total,
         frames: (time(0), time(linked.observed.len() as u32 - 1)),
-        axis: if told.clock.hours.is_some() { "hours" } else { "frame" }.to_owned(),
+        axis: if told.clock.hours.is_some() {
+            "hours"
+        } else {
+            "frame"
+        }
+        .to_owned(),
     })
 }
 
@@ -330,7 +371,12 @@ fn link_bins(linked: &Linked) -> Vec<LinkBin> {
         .iter()
         .map(|&(high, range)| {
             let inside = |p: f64| p >= low && p < high;
-            let links = linked.tracks.links.iter().filter(|link| inside(link.probability)).count() as u64;
+            let links = linked
+                .tracks
+                .links
+                .iter()
+                .filter(|link| inside(link.probability))
+                .count() as u64;
             low = high;
             LinkBin {
                 range: range.to_owned(),
@@ -438,13 +484,28 @@ fn run(told: &Told) -> RunFacts {
         command: None,
         facts,
         files: vec![
-            fact("tracks.csv", "a row an object and frame, with its probabilities; tracks.parquet is the same".to_owned()),
-            fact("lineages.csv", "a row a track: label, begin, end, parent".to_owned()),
+            fact(
+                "tracks.csv",
+                "a row an object and frame, with its probabilities; tracks.parquet is the same".to_owned(),
+            ),
+            fact(
+                "lineages.csv",
+                "a row a track: label, begin, end, parent".to_owned(),
+            ),
             fact("review.csv", "links and divisions most worth a look".to_owned()),
-            fact("motion.csv", "path, speed, directionality, cycle length".to_owned()),
+            fact(
+                "motion.csv",
+                "path, speed, directionality, cycle length".to_owned(),
+            ),
             fact("counts.csv", "cells and divisions a frame".to_owned()),
-            fact("ctc", "masks and res_track.txt of the Cell Tracking Challenge".to_owned()),
-            fact("napari_tracks.csv, napari_graph.json", "for a Tracks layer".to_owned()),
+            fact(
+                "ctc",
+                "masks and res_track.txt of the Cell Tracking Challenge".to_owned(),
+            ),
+            fact(
+                "napari_tracks.csv, napari_graph.json",
+                "for a Tracks layer".to_owned(),
+            ),
             fact("run.json", "arguments, digests, what was learned".to_owned()),
         ],
     }

@@ -39,7 +39,13 @@ pub(super) fn write(
 ) -> Result<(), EngineError> {
     let model = &linked.tracks.model;
     let mut files = BTreeMap::new();
-    for name in ["tracks.csv", "lineages.csv", "review.csv", "motion.csv", "counts.csv"] {
+    for name in [
+        "tracks.csv",
+        "lineages.csv",
+        "review.csv",
+        "motion.csv",
+        "counts.csv",
+    ] {
         files.insert(
             name,
             blake3::hash(&read_whole(&out.join(name))?).to_hex().to_string(),

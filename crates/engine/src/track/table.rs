@@ -298,21 +298,22 @@ impl<'a> Parsed<'a> {
                 })
             })
             .collect::<Result<Vec<i64>, _>>()?;
-        let optional = |column: usize, range: std::ops::RangeInclusive<f64>| -> Result<Vec<f64>, EngineError> {
-            let parse = |&row: &usize| match cell(column, row) {
-                "" | "NA" | "None" | "null" => Ok(f64::NAN),
-                text => match text.parse::<f64>() {
-                    Ok(value) if value.is_nan() || range.contains(&value) => Ok(value),
-                    _ => Err(wrong(
-                        column,
-                        row,
-                        &format!("but must be {} to {}", range.start(), range.end()),
-                        "correct the value or leave the cell empty",
-                    )),
-                },
+        let optional =
+            |column: usize, range: std::ops::RangeInclusive<f64>| -> Result<Vec<f64>, EngineError> {
+                let parse = |&row: &usize| match cell(column, row) {
+                    "" | "NA" | "None" | "null" => Ok(f64::NAN),
+                    text => match text.parse::<f64>() {
+                        Ok(value) if value.is_nan() || range.contains(&value) => Ok(value),
+                        _ => Err(wrong(
+                            column,
+                            row,
+                            &format!("but must be {} to {}", range.start(), range.end()),
+                            "correct the value or leave the cell empty",
+                        )),
+                    },
+                };
+                kept.iter().map(parse).collect()
             };
-            kept.iter().map(parse).collect()
-        };
         let known = |names: &[&str], range: std::ops::RangeInclusive<f64>| match find(names) {
             Some(column) => optional(column, range),
             None => Ok(Vec::new()),
@@ -324,7 +325,9 @@ impl<'a> Parsed<'a> {
             .filter_map(|names| find(names))
             .collect();
         for (column, name) in lower.iter().enumerate() {
-            let bare = name.rsplit_once("areashape_").map_or(name.as_str(), |(_, bare)| bare);
+            let bare = name
+                .rsplit_once("areashape_")
+                .map_or(name.as_str(), |(_, bare)| bare);
             let is_feature = FEATURES.contains(&bare)
                 || name.contains("intensity_stdintensity")
                 || EMBEDDINGS.iter().any(|start| name.starts_with(start));
@@ -371,7 +374,11 @@ impl<'a> Parsed<'a> {
             label: match find(LABEL) {
                 Some(column) => kept
                     .iter()
-                    .map(|&row| whole(column, row).and_then(|id| u32::try_from(id).ok()).unwrap_or(0))
+                    .map(|&row| {
+                        whole(column, row)
+                            .and_then(|id| u32::try_from(id).ok())
+                            .unwrap_or(0)
+                    })
                     .collect(),
                 None => kept.iter().map(|&row| line(row) as u32).collect(),
             },
@@ -411,8 +418,9 @@ impl<'a> Parsed<'a> {
     fn observed(mut self) -> Result<Observed, EngineError> {
         let (first, step, n) = self.clock()?;
         if step > 1 {
-            self.warnings
-                .push(format!("frames are numbered in steps of {step}: taken as neighbours"));
+            self.warnings.push(format!(
+                "frames are numbered in steps of {step}: taken as neighbours"
+            ));
         }
         let mut order: Vec<usize> = (0..self.frame.len()).collect();
         order.sort_by_key(|&at| self.frame[at]);

@@ -58,10 +58,19 @@ pub(super) fn write_tracks(linked: &Linked, out: &Path) -> Result<(), EngineErro
         ),
         Column::new(
             "frame".into(),
-            objects.iter().map(|o| observed.number(o.frame)).collect::<Vec<i64>>(),
+            objects
+                .iter()
+                .map(|o| observed.number(o.frame))
+                .collect::<Vec<i64>>(),
         ),
-        Column::new("x".into(), objects.iter().map(|o| rounded(o.x)).collect::<Vec<f64>>()),
-        Column::new("y".into(), objects.iter().map(|o| rounded(o.y)).collect::<Vec<f64>>()),
+        Column::new(
+            "x".into(),
+            objects.iter().map(|o| rounded(o.x)).collect::<Vec<f64>>(),
+        ),
+        Column::new(
+            "y".into(),
+            objects.iter().map(|o| rounded(o.y)).collect::<Vec<f64>>(),
+        ),
         Column::new(
             "parent_id".into(),
             objects
@@ -89,11 +98,17 @@ pub(super) fn write_tracks(linked: &Linked, out: &Path) -> Result<(), EngineErro
         ),
         Column::new(
             "presence_probability".into(),
-            objects.iter().map(|o| rounded(o.probability)).collect::<Vec<f64>>(),
+            objects
+                .iter()
+                .map(|o| rounded(o.probability))
+                .collect::<Vec<f64>>(),
         ),
         Column::new(
             "filled".into(),
-            objects.iter().map(|o| o.detection.is_none()).collect::<Vec<bool>>(),
+            objects
+                .iter()
+                .map(|o| o.detection.is_none())
+                .collect::<Vec<bool>>(),
         ),
         Column::new(
             "label".into(),
@@ -112,7 +127,10 @@ pub(super) fn write_tracks(linked: &Linked, out: &Path) -> Result<(), EngineErro
         columns.push(Column::new("area".into(), of_detection(&|frame| &frame.area)));
     }
     if frames.iter().any(|frame| !frame.intensity.is_empty()) {
-        columns.push(Column::new("intensity".into(), of_detection(&|frame| &frame.intensity)));
+        columns.push(Column::new(
+            "intensity".into(),
+            of_detection(&|frame| &frame.intensity),
+        ));
     }
     let mut all = table(objects.len(), columns)?;
     profile::write_parquet(&mut all, &out.join("tracks.parquet"))?;
@@ -133,11 +151,17 @@ pub(super) fn write_lineages(linked: &Linked, out: &Path) -> Result<(), EngineEr
         Column::new("L".into(), tracks.iter().map(|t| t.id).collect::<Vec<u32>>()),
         Column::new(
             "B".into(),
-            tracks.iter().map(|t| observed.number(t.first)).collect::<Vec<i64>>(),
+            tracks
+                .iter()
+                .map(|t| observed.number(t.first))
+                .collect::<Vec<i64>>(),
         ),
         Column::new(
             "E".into(),
-            tracks.iter().map(|t| observed.number(t.last)).collect::<Vec<i64>>(),
+            tracks
+                .iter()
+                .map(|t| observed.number(t.last))
+                .collect::<Vec<i64>>(),
         ),
         Column::new(
             "P".into(),
@@ -161,25 +185,30 @@ pub(super) fn write_lineages(linked: &Linked, out: &Path) -> Result<(), EngineEr
         ),
         Column::new(
             "track_probability".into(),
-            tracks.iter().map(|t| rounded(t.probability)).collect::<Vec<f64>>(),
+            tracks
+                .iter()
+                .map(|t| rounded(t.probability))
+                .collect::<Vec<f64>>(),
         ),
     ];
     csv(table(tracks.len(), columns)?, &out.join("lineages.csv"))
 }
 
 /// Writes `motion.csv`: how each cell moved and how long it lived.
-pub(super) fn write_motion(
-    motion: &[TrackMotion],
-    clock: &Clock,
-    out: &Path,
-) -> Result<(), EngineError> {
+pub(super) fn write_motion(motion: &[TrackMotion], clock: &Clock, out: &Path) -> Result<(), EngineError> {
     let numbers = |pick: &dyn Fn(&TrackMotion) -> Option<f64>| -> Vec<Option<f64>> {
         motion.iter().map(|row| pick(row).map(rounded)).collect()
     };
     let (length, time) = (clock.length_unit(), clock.time_unit());
     let columns = vec![
-        Column::new("track_id".into(), motion.iter().map(|m| m.track).collect::<Vec<u32>>()),
-        Column::new("frames".into(), motion.iter().map(|m| m.frames).collect::<Vec<u32>>()),
+        Column::new(
+            "track_id".into(),
+            motion.iter().map(|m| m.track).collect::<Vec<u32>>(),
+        ),
+        Column::new(
+            "frames".into(),
+            motion.iter().map(|m| m.frames).collect::<Vec<u32>>(),
+        ),
         Column::new(
             format!("duration_{time}").as_str().into(),
             numbers(&|m| Some(clock.time(f64::from(m.frames - 1)))),
@@ -201,20 +230,13 @@ pub(super) fn write_motion(
             format!("cell_cycle_{time}").as_str().into(),
             numbers(&|m| m.cycle_frames.map(|frames| clock.time(f64::from(frames)))),
         ),
-        Column::new(
-            "cell_cycle_probability".into(),
-            numbers(&|m| m.cycle_probability),
-        ),
+        Column::new("cell_cycle_probability".into(), numbers(&|m| m.cycle_probability)),
     ];
     csv(table(motion.len(), columns)?, &out.join("motion.csv"))
 }
 
 /// Writes `review.csv`: the links and divisions most worth a look, worst first.
-pub(super) fn write_review(
-    linked: &Linked,
-    items: &[ReviewItem],
-    out: &Path,
-) -> Result<(), EngineError> {
+pub(super) fn write_review(linked: &Linked, items: &[ReviewItem], out: &Path) -> Result<(), EngineError> {
     let text = |pick: &dyn Fn(&ReviewItem) -> String| -> Vec<String> { items.iter().map(pick).collect() };
     let columns = vec![
         Column::new("kind".into(), text(&|item| item.kind.name().to_owned())),
@@ -225,11 +247,20 @@ pub(super) fn write_review(
                 .map(|item| linked.observed.number(item.frame))
                 .collect::<Vec<i64>>(),
         ),
-        Column::new("x".into(), items.iter().map(|i| rounded(i.x)).collect::<Vec<f64>>()),
-        Column::new("y".into(), items.iter().map(|i| rounded(i.y)).collect::<Vec<f64>>()),
+        Column::new(
+            "x".into(),
+            items.iter().map(|i| rounded(i.x)).collect::<Vec<f64>>(),
+        ),
+        Column::new(
+            "y".into(),
+            items.iter().map(|i| rounded(i.y)).collect::<Vec<f64>>(),
+        ),
         Column::new(
             "track_id".into(),
-            items.iter().map(|i| i.tracks.first().copied()).collect::<Vec<Option<u32>>>(),
+            items
+                .iter()
+                .map(|i| i.tracks.first().copied())
+                .collect::<Vec<Option<u32>>>(),
         ),
         Column::new(
             "probability".into(),
@@ -262,9 +293,18 @@ pub(super) fn write_counts(
                 .map(|frame| linked.observed.number(frame))
                 .collect::<Vec<i64>>(),
         ),
-        Column::new("cells".into(), rows.iter().map(|r| rounded(r.cells)).collect::<Vec<f64>>()),
-        Column::new("cells_lower".into(), rows.iter().map(|r| r.range.0).collect::<Vec<u32>>()),
-        Column::new("cells_upper".into(), rows.iter().map(|r| r.range.1).collect::<Vec<u32>>()),
+        Column::new(
+            "cells".into(),
+            rows.iter().map(|r| rounded(r.cells)).collect::<Vec<f64>>(),
+        ),
+        Column::new(
+            "cells_lower".into(),
+            rows.iter().map(|r| r.range.0).collect::<Vec<u32>>(),
+        ),
+        Column::new(
+            "cells_upper".into(),
+            rows.iter().map(|r| r.range.1).collect::<Vec<u32>>(),
+        ),
         Column::new(
             "divisions".into(),
             rows.iter().map(|r| rounded(r.divisions)).collect::<Vec<f64>>(),
@@ -282,8 +322,14 @@ pub(super) fn write_napari(linked: &Linked, out: &Path) -> Result<(), EngineErro
             objects.iter().map(|o| o.track).collect::<Vec<u32>>(),
         ),
         Column::new("t".into(), objects.iter().map(|o| o.frame).collect::<Vec<u32>>()),
-        Column::new("y".into(), objects.iter().map(|o| rounded(o.y)).collect::<Vec<f64>>()),
-        Column::new("x".into(), objects.iter().map(|o| rounded(o.x)).collect::<Vec<f64>>()),
+        Column::new(
+            "y".into(),
+            objects.iter().map(|o| rounded(o.y)).collect::<Vec<f64>>(),
+        ),
+        Column::new(
+            "x".into(),
+            objects.iter().map(|o| rounded(o.x)).collect::<Vec<f64>>(),
+        ),
     ];
     csv(table(objects.len(), columns)?, &out.join("napari_tracks.csv"))?;
     let graph: serde_json::Map<String, serde_json::Value> = linked

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::track::EvaluateTrack;
 use super::NetworkArguments;
+use super::track::EvaluateTrack;
 
 /// Train an ensemble on your own labels
 #[derive(Args, Debug)]

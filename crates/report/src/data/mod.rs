@@ -19,7 +19,8 @@ pub use hits::{
 pub use plates::{HeatMap, Montage, MontageCell, Palette, PlateView, WellRole, WellView};
 pub use run::{Credit, Fact, RunFacts, SkippedSite};
 pub use tracks::{
-    Branch, Curve, Families, Family, LinkBin, ReviewRow, TRACK_COLORS, TrackMark, TrackReport, TrackedFrame, Ways,
+    Branch, Curve, Families, Family, LinkBin, ReviewRow, TRACK_COLORS, TrackMark, TrackReport, TrackedFrame,
+    Ways,
 };
 pub use trust::{BandPoint, EntropyGroup, EntropySplit, Reliability, ReliabilityBin};
 pub use verdict::{BundleFit, Check, CheckStatus, Usability, Verdict};

@@ -25,7 +25,13 @@ pub(crate) fn curve(curve: &Curve) -> Result<String, ReportError> {
     let y_axis = Axis::over(values, Scale::Number, (bottom, top));
     let said = |p: Option<&(f64, f64, f64, f64)>| {
         p.map_or(String::new(), |p| {
-            format!("{} at {} ({} to {})", short(p.1), short(p.0), short(p.2), short(p.3))
+            format!(
+                "{} at {} ({} to {})",
+                short(p.1),
+                short(p.0),
+                short(p.2),
+                short(p.3)
+            )
         })
     };
     let alt = format!(
@@ -70,7 +76,19 @@ pub(crate) fn curve(curve: &Curve) -> Result<String, ReportError> {
                 "t",
             );
         }
-        canvas.text((right, bottom + 29.0), &format!("{} →", curve.x_label), Align::Right, 10.5, "tm");
-        canvas.text((4.0, top - 14.0), &format!("↑ {}", curve.y_label), Align::Left, 10.5, "tm");
+        canvas.text(
+            (right, bottom + 29.0),
+            &format!("{} →", curve.x_label),
+            Align::Right,
+            10.5,
+            "tm",
+        );
+        canvas.text(
+            (4.0, top - 14.0),
+            &format!("↑ {}", curve.y_label),
+            Align::Left,
+            10.5,
+            "tm",
+        );
     })
 }

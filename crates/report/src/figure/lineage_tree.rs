@@ -28,7 +28,12 @@ fn rows(family: &Family) -> (BTreeMap<u32, f64>, f64) {
     let mut next = 0.0;
     // Daughters stand after their mothers in the list, so that going backwards meets them first; leaves are numbered in the
     // order of a walk from the root.
-    let mut stack: Vec<u32> = family.branches.first().map(|root| root.track).into_iter().collect();
+    let mut stack: Vec<u32> = family
+        .branches
+        .first()
+        .map(|root| root.track)
+        .into_iter()
+        .collect();
     let mut order = Vec::new();
     while let Some(track) = stack.pop() {
         order.push(track);
@@ -76,11 +81,17 @@ pub(crate) fn lineage_tree(families: &Families) -> Result<String, ReportError> {
                 "t",
             );
         }
-        canvas.text((right, bottom + 28.0), &format!("{} →", families.axis), Align::Right, 10.5, "tm");
+        canvas.text(
+            (right, bottom + 28.0),
+            &format!("{} →", families.axis),
+            Align::Right,
+            10.5,
+            "tm",
+        );
         let mut start = top;
-        for (place, (family, (rows, leaves))) in families.families.iter().zip(&placed).enumerate() {
+        for (family, (rows, leaves)) in families.families.iter().zip(&placed) {
             let at = |track: u32| start + ROW * (rows.get(&track).copied().unwrap_or(0.0) + 0.5);
-            draw_family(canvas, family, &axis, &at, LINES[place % LINES.len()]);
+            draw_family(canvas, family, &axis, &at, LINES[family.color % LINES.len()]);
             start += ROW * leaves + GAP;
         }
     })
@@ -108,13 +119,27 @@ fn draw_family(
             canvas.circle((axis.at(time), y), 3.4, "doubt", Some(&title));
         }
         if branch.parent.is_none() {
-            canvas.text((axis.at(branch.first) - 5.0, y), &branch.track.to_string(), Align::Right, 10.0, "tm");
+            canvas.text(
+                (axis.at(branch.first) - 5.0, y),
+                &branch.track.to_string(),
+                Align::Right,
+                10.0,
+                "tm",
+            );
         } else if branch.division.is_none() {
-            canvas.text((axis.at(branch.last) + 5.0, y), &branch.track.to_string(), Align::Left, 10.0, "tm");
+            canvas.text(
+                (axis.at(branch.last) + 5.0, y),
+                &branch.track.to_string(),
+                Align::Left,
+                10.0,
+                "tm",
+            );
         }
     }
     for branch in &family.branches {
-        let Some(probability) = branch.division else { continue };
+        let Some(probability) = branch.division else {
+            continue;
+        };
         let (x, y) = (axis.at(branch.last), at(branch.track));
         let title = format!("track {} divides: {}", branch.track, percent(probability));
         let is_sure = probability >= SURE;
@@ -138,6 +163,7 @@ mod tests {
             ..Branch::default()
         };
         let family = Family {
+            color: 0,
             branches: vec![
                 branch(1, None),
                 branch(2, Some(1)),

@@ -50,6 +50,12 @@ pub(crate) fn link_histogram(bins: &[LinkBin]) -> Result<String, ReportError> {
         }
         canvas.line((left, top), (left, bottom), "ax");
         canvas.text((left - 8.0, top - 12.0), "probability", Align::Right, 10.5, "tm");
-        canvas.text((left + 4.0, top - 12.0), "links (logarithmic)", Align::Left, 10.5, "tm");
+        canvas.text(
+            (left + 4.0, top - 12.0),
+            "links (logarithmic)",
+            Align::Left,
+            10.5,
+            "tm",
+        );
     })
 }

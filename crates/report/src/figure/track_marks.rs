@@ -17,7 +17,13 @@ pub(crate) fn track_marks(frame: &TrackedFrame, size: (f64, f64)) -> Result<Stri
     draw("track numbers", size, &alt, |canvas| {
         for mark in &frame.marks {
             let at = (mark.x, mark.y);
-            canvas.text(at, &mark.track.to_string(), Align::Center, text, TEXTS[mark.color % TEXTS.len()]);
+            canvas.text(
+                at,
+                &mark.track.to_string(),
+                Align::Center,
+                text,
+                TEXTS[mark.color % TEXTS.len()],
+            );
             canvas.circle(at, text * 0.8, "over", Some(&mark.title));
         }
     })
@@ -42,7 +48,12 @@ pub(crate) fn ways(ways: &Ways) -> Result<String, ReportError> {
                 .collect();
             canvas.path(&path, LINES[color % LINES.len()]);
             if let Some(&end) = path.last() {
-                canvas.circle(end, 1.6, ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"][color % 8], None);
+                canvas.circle(
+                    end,
+                    1.6,
+                    ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"][color % 8],
+                    None,
+                );
             }
         }
     })

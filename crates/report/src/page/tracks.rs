@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{PictureView, head, picture, pictures, reason, safe};
 use crate::figure::{curve, lineage_tree, link_histogram, track_marks, ways};
-use crate::number::{count, percent};
+use crate::number::{count, plain};
 use crate::{Curve, Estimable, ReportError, ReviewRow, TrackReport, TrackedFrame};
 
 /// The whole page.
@@ -65,7 +65,11 @@ impl TrackPage {
         let (families, families_caption) = match &data.families {
             Estimable::Value(families) => {
                 let caption = if families.families.len() < families.total {
-                    format!("The {} largest of {} families that divide. ", families.families.len(), families.total)
+                    format!(
+                        "The {} largest of {} families that divide. ",
+                        families.families.len(),
+                        families.total
+                    )
                 } else {
                     String::new()
                 };
@@ -75,12 +79,20 @@ impl TrackPage {
         };
         let ways_caption = data.ways.as_ref().map_or(String::new(), |ways| {
             if ways.ways.len() < ways.total {
-                format!("{} of {} tracks are drawn.", count(ways.ways.len() as u64), count(ways.total as u64))
+                format!(
+                    "{} of {} tracks are drawn.",
+                    count(ways.ways.len() as u64),
+                    count(ways.total as u64)
+                )
             } else {
                 format!("{} tracks.", count(ways.total as u64))
             }
         });
-        let (class, sign) = if data.has_doubt { ("limit", "!") } else { ("pass", "✓") };
+        let (class, sign) = if data.has_doubt {
+            ("limit", "!")
+        } else {
+            ("pass", "✓")
+        };
         Ok(Self {
             title: data.title.clone(),
             subtitle: data.subtitle.clone(),
@@ -100,7 +112,11 @@ impl TrackPage {
             },
             review: data.review.iter().map(review).collect::<Result<_, _>>()?,
             review_caption: if data.review.len() < data.review_total {
-                format!("The first {} of {} rows of review.csv.", data.review.len(), count(data.review_total as u64))
+                format!(
+                    "The first {} of {} rows of review.csv.",
+                    data.review.len(),
+                    count(data.review_total as u64)
+                )
             } else {
                 format!("All {} rows of review.csv.", data.review_total)
             },
@@ -142,11 +158,16 @@ fn review(row: &ReviewRow) -> Result<ReviewView, ReportError> {
     Ok(ReviewView {
         kind: row.kind.clone(),
         frame: row.frame.clone(),
-        probability: percent(row.probability),
+        probability: finely(row.probability),
         is_bad: row.probability < 0.8,
         what: row.what.clone(),
         instead: row.instead.clone(),
-        instead_probability: row.instead_probability.map(percent),
+        instead_probability: row.instead_probability.map(finely),
         pictures: pictures(&row.pictures, &row.what)?,
     })
+}
+
+/// A probability as per cent with one decimal: 99.8 % and 100 % are not the same doubt.
+fn finely(probability: f64) -> String {
+    format!("{} %", plain(100.0 * probability, 1))
 }
