@@ -1,12 +1,12 @@
 //! Tracks a table of points: `track_points POINTS.csv TRACKS.csv [STEP]`.
 //!
-//! POINTS.csv has the columns frame, x, y (others are ignored), TRACKS.csv gets track_id, frame, x, y, parent_id, probability. With
+//! POINTS.csv has the columns frame, x, y and, if known, area and mean (others are ignored), TRACKS.csv gets track_id, frame, x, y, parent_id, probability. With
 //! STEP only every STEP-th frame is used and frames are numbered anew.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 
-use track::{Detections, TrackOptions, track};
+use track::{Detections, Frame, TrackOptions, track};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: track_points POINTS.csv TRACKS.csv [STEP]".into());
     };
     let step: usize = arguments.get(2).map_or(Ok(1), |s| s.parse())?;
-    let mut frames: Vec<Vec<(f64, f64)>> = vec![];
+    let mut detections = Detections::default();
+    let frames = &mut detections.frames;
     let mut reader = csv::Reader::from_path(points)?;
     let header = reader.headers()?.clone();
     let column = |name: &str| {
@@ -23,23 +24,33 @@ fn main() -> Result<(), Box<dyn Error>> {
             .position(|h| h == name)
             .ok_or(format!("no column {name}"))
     };
+    let (area, mean) = (column("area"), column("mean"));
     let (ft, fx, fy) = (column("frame")?, column("x")?, column("y")?);
     for row in reader.records() {
         let row = row?;
         let t: usize = row[ft].parse()?;
-        if t % step != 0 {
+        if !t.is_multiple_of(step) {
             continue;
         }
         let t = t / step;
         if frames.len() <= t {
-            frames.resize(t + 1, vec![]);
+            frames.resize(t + 1, Frame::default());
         }
-        let p: (f64, f64) = (row[fx].parse()?, row[fy].parse()?);
-        if !frames[t].contains(&p) {
-            frames[t].push(p);
+        let (x, y): (f64, f64) = (row[fx].parse()?, row[fy].parse()?);
+        let frame = &mut frames[t];
+        if frame.x.iter().zip(&frame.y).any(|(&a, &b)| (a, b) == (x, y)) {
+            continue;
+        }
+        frame.x.push(x);
+        frame.y.push(y);
+        if let Ok(k) = area {
+            frame.area.push(row[k].parse()?);
+        }
+        if let Ok(k) = mean {
+            frame.intensity.push(row[k].parse()?);
         }
     }
-    let tracks = track(&Detections::from_points(&frames), &TrackOptions::default())?;
+    let tracks = track(&detections, &TrackOptions::default())?;
     let mut writer = csv::Writer::from_path(result)?;
     writer.write_record(["track_id", "frame", "x", "y", "parent_id", "probability"])?;
     for o in &tracks.objects {

@@ -242,8 +242,7 @@ impl Feature {
     fn fit(&mut self, data: &FeatureData) {
         let mut low = 0.0;
         let total: f64 = data.bins.iter().sum();
-        for b in 0..BINS {
-            let high = if b + 1 < BINS { RANKS[b] } else { 1.0 };
+        for (b, &high) in RANKS.iter().chain([&1.0]).enumerate() {
             let share = high - low;
             // Beforehand: somewhat more alike than different cells, densities falling as 2 (1 - rank).
             let prior = share * 2.0 * (1.0 - (low + high) / 2.0);

@@ -13,7 +13,7 @@ use crate::motion::UNKNOWN;
 use crate::scene::{Grid, Scene};
 
 /// Log ratio below which a link is hopeless against the better links of both of its objects.
-const HOPELESS: f64 = -14.0;
+const HOPELESS: f64 = -9.0;
 /// Log ratio below which a link is hopeless against an end and a beginning, or a division against its alternatives.
 const HOPELESS_ALONE: f64 = -5.0;
 /// Log ratio by which a clear link surpasses every other of its two objects.
@@ -84,16 +84,56 @@ impl Best {
     }
 }
 
-/// Searches a stretch of frames.
-pub(crate) struct Search<'a> {
-    pub scene: &'a Scene,
-    pub model: &'a Model,
-    pub frames: Range<usize>,
-    pub max_speed: Option<f64>,
-    pub divisions: bool,
+/// What is known of the links when pairs are sought.
+struct Context<'g> {
+    grids: &'g [Grid],
+    /// How much other cells would lose without an object.
+    claims: Vec<Best>,
+    /// The object that one clearly continues.
+    owner: Vec<u32>,
 }
 
-impl Search<'_> {
+/// Searches a stretch of frames.
+pub(crate) struct Search<'a> {
+    scene: &'a Scene,
+    model: &'a Model,
+    frames: Range<usize>,
+    max_speed: Option<f64>,
+    divisions: bool,
+    /// Log weights of each object's ending, beginning and staying.
+    ends: Vec<f64>,
+    begins: Vec<f64>,
+    stays: Vec<f64>,
+}
+
+impl<'a> Search<'a> {
+    /// Prepares a search.
+    pub fn new(
+        scene: &'a Scene,
+        model: &'a Model,
+        frames: Range<usize>,
+        max_speed: Option<f64>,
+        divisions: bool,
+    ) -> Self {
+        let objects = scene.start[frames.start]..scene.start[frames.end];
+        Self {
+            scene,
+            model,
+            frames,
+            max_speed,
+            divisions,
+            ends: objects
+                .clone()
+                .map(|i| model.leave.at(scene.border[i]).ln())
+                .collect(),
+            begins: objects
+                .clone()
+                .map(|i| model.enter.at(scene.border[i]).ln())
+                .collect(),
+            stays: objects.map(|i| model.log_stay(scene, i)).collect(),
+        }
+    }
+
     /// Finds candidates.
     pub fn run(&self) -> Candidates {
         let grids: Vec<Grid> = self
@@ -123,7 +163,14 @@ impl Search<'_> {
             c.log_weight > rivals + HOPELESS
         });
         let pairs = if self.divisions {
-            self.pairs(&grids, &links, &backward)
+            let owner = self.clear_owner(&links, &forward, &backward);
+            let claims = self.claims(&links, &forward);
+            let context = Context {
+                grids: &grids,
+                claims,
+                owner,
+            };
+            self.pairs(&links, &context)
         } else {
             vec![]
         };
@@ -151,17 +198,20 @@ impl Search<'_> {
 
     /// Log weight of ending here and beginning there, the alternative to a link.
     fn log_apart(&self, from: usize, to: usize) -> f64 {
-        self.model.leave.at(self.scene.border[from]).ln() + self.model.enter.at(self.scene.border[to]).ln()
+        self.ends[from - self.base()] + self.begins[to - self.base()]
     }
 
-    fn reach(&self, gap: usize) -> f64 {
-        let m = self.model;
-        let floor = m.leave.inner.ln() + m.enter.inner.ln() + HOPELESS_ALONE
-            - self.scene.area_per_object.ln()
-            - m.log_seen_after(gap);
-        // Looks can add to a link, so the reach is a little longer with them.
-        let looks = 0.7 * m.appearance.len() as f64;
-        let reach = m.motion.laws[UNKNOWN][gap - 1].reach(floor - looks);
+    /// What a log weight has beside the log density of the step: an upper bound over objects.
+    fn offset(&self, gap: usize) -> f64 {
+        // Looks add this much at most for most links.
+        let looks = 0.7 * self.model.appearance.len() as f64;
+        self.scene.area_per_object.ln() + self.model.log_seen_after_at_most(gap) + looks
+    }
+
+    /// Distance at which a link's log weight falls to `floor`, within the limits of speed and crowding.
+    fn radius(&self, gap: usize, floor: f64) -> f64 {
+        let floor = floor.max(self.model.leave.inner.ln() + self.model.enter.inner.ln() + HOPELESS_ALONE);
+        let reach = self.model.motion.laws[UNKNOWN][gap - 1].reach(floor - self.offset(gap));
         let crowd = (CROWD * self.scene.area_per_object / std::f64::consts::PI).sqrt();
         let cap = self.max_speed.map_or(f64::INFINITY, |v| v * gap as f64);
         reach.min(crowd * (gap as f64).sqrt()).min(cap)
@@ -169,7 +219,14 @@ impl Search<'_> {
 
     fn weigh(&self, from: usize, to: usize, gap: usize) -> Option<Candidate> {
         let looks = self.model.appearance.log_link(from, to);
-        let log_weight = self.model.log_link(self.scene, from, to, gap, looks);
+        let log_weight = self
+            .model
+            .motion
+            .log_density(UNKNOWN, [0.0; 2], gap, self.scene.step(from, to))
+            + self.scene.area_per_object.ln()
+            + self.model.log_seen_after(self.scene, from, to, gap)
+            + self.stays[from - self.base()]
+            + looks;
         (log_weight > self.log_apart(from, to) + HOPELESS_ALONE).then_some(Candidate {
             from: from as u32,
             to: to as u32,
@@ -179,19 +236,69 @@ impl Search<'_> {
         })
     }
 
+    /// Links to the next frame: near ones for all; far ones only for objects that have no good one, as others would lose against it.
     fn links_over_one_frame(&self, grids: &[Grid]) -> Vec<Candidate> {
-        let radius = self.reach(1);
-        let frames: Vec<Vec<Candidate>> = (self.frames.start..self.frames.end.saturating_sub(1))
+        let law = &self.model.motion.laws[UNKNOWN][0];
+        let usual = law.log_density((2.0 * self.model.motion.typical).powi(2)) + self.offset(1);
+        let near = self.radius(1, usual + HOPELESS);
+        let found = self.around_all(grids, |_, _, gap| if gap == 1 { near } else { 0.0 }, 1, false);
+        let (forward, backward) = self.bests(&found);
+        let all = self.radius(1, f64::NEG_INFINITY);
+        if all <= near {
+            return found;
+        }
+        let far = self.around_all(
+            grids,
+            |i, back, _| {
+                let best = if back { backward[i].first } else { forward[i].first };
+                if best > usual {
+                    0.0
+                } else {
+                    self.radius(1, best + HOPELESS).min(all)
+                }
+            },
+            1,
+            true,
+        );
+        [found, far].concat()
+    }
+
+    /// Links over each gap from `first` on, within a radius that depends on object, direction (true: back) and gap.
+    fn around_all(
+        &self,
+        grids: &[Grid],
+        radius: impl Fn(usize, bool, usize) -> f64 + Sync,
+        first: usize,
+        back: bool,
+    ) -> Vec<Candidate> {
+        let base = self.base();
+        let gaps = if first == 1 {
+            1..=1
+        } else {
+            first..=self.model.gaps
+        };
+        let frames: Vec<Vec<Candidate>> = self
+            .frames
+            .clone()
             .into_par_iter()
             .map(|t| {
-                let grid = self.grid(grids, t + 1);
                 let mut found = vec![];
                 for i in self.scene.objects(t) {
-                    let from = found.len();
-                    grid.within(self.scene.position[i], radius, |j, _| {
-                        found.extend(self.weigh(i, j as usize, 1));
-                    });
-                    found[from..].sort_unstable_by_key(|c| c.to);
+                    let p = self.scene.position[i];
+                    for gap in gaps.clone() {
+                        let ahead = radius(i - base, false, gap);
+                        if ahead > 0.0 && t + gap < self.frames.end {
+                            self.grid(grids, t + gap).within(p, ahead, |j, _| {
+                                found.extend(self.weigh(i, j as usize, gap));
+                            });
+                        }
+                        let behind = if back { radius(i - base, true, gap) } else { 0.0 };
+                        if behind > 0.0 && t >= self.frames.start + gap {
+                            self.grid(grids, t - gap).within(p, behind, |j, _| {
+                                found.extend(self.weigh(j as usize, i, gap));
+                            });
+                        }
+                    }
                 }
                 found
             })
@@ -208,13 +315,43 @@ impl Search<'_> {
             let rival = forward[i].without(c.to).max(backward[j].without(c.from));
             let apart = self
                 .log_apart(c.from as usize, c.to as usize)
-                .max(self.model.false_rate.ln());
+                .max(self.model.false_objects.noise.ln());
             if c.log_weight > rival.max(apart) + CLEAR {
                 continues[i] = true;
                 comes[j] = true;
             }
         }
         (continues, comes)
+    }
+
+    /// For each object how much other cells would lose if it were not theirs: the log weight of the link less that of their next best
+    /// destiny, best and second best.
+    fn claims(&self, links: &[Candidate], forward: &[Best]) -> Vec<Best> {
+        let base = self.base();
+        let mut claims = vec![NONE; forward.len()];
+        for c in links {
+            let i = c.from as usize - base;
+            let instead = self.ends[i].max(forward[i].without(c.to));
+            claims[c.to as usize - base].add(c.log_weight - instead, c.from);
+        }
+        claims
+    }
+
+    /// For each object the one it clearly continues, if there is one.
+    fn clear_owner(&self, links: &[Candidate], forward: &[Best], backward: &[Best]) -> Vec<u32> {
+        let base = self.base();
+        let mut owner = vec![u32::MAX; backward.len()];
+        for c in links {
+            let (i, j) = (c.from as usize - base, c.to as usize - base);
+            let rival = forward[i].without(c.to).max(backward[j].without(c.from));
+            let apart = self
+                .log_apart(c.from as usize, c.to as usize)
+                .max(self.model.false_objects.noise.ln());
+            if c.log_weight > rival.max(apart) + CLEAR {
+                owner[j] = c.from;
+            }
+        }
+        owner
     }
 
     fn links_over_gaps(
@@ -224,41 +361,27 @@ impl Search<'_> {
         forward: &[Best],
         backward: &[Best],
     ) -> Vec<Candidate> {
+        if self.model.gaps < 2 {
+            return vec![];
+        }
         let (continues, comes) = self.clear(near, forward, backward);
-        let base = self.base();
-        let reach: Vec<f64> = (0..=self.model.gaps)
-            .map(|g| if g < 2 { 0.0 } else { self.reach(g) })
-            .collect();
-        let frames: Vec<Vec<Candidate>> = self
-            .frames
-            .clone()
-            .into_par_iter()
-            .map(|t| {
-                let mut found = vec![];
-                for i in self.scene.objects(t) {
-                    for gap in 2..=self.model.gaps {
-                        if !continues[i - base] && t + gap < self.frames.end {
-                            self.grid(grids, t + gap)
-                                .within(self.scene.position[i], reach[gap], |j, _| {
-                                    found.extend(self.weigh(i, j as usize, gap));
-                                });
-                        }
-                        if !comes[i - base] && t >= self.frames.start + gap {
-                            self.grid(grids, t - gap)
-                                .within(self.scene.position[i], reach[gap], |j, _| {
-                                    found.extend(self.weigh(j as usize, i, gap));
-                                });
-                        }
-                    }
-                }
-                found
-            })
-            .collect();
-        frames.concat()
+        let radius = |i: usize, back: bool, gap: usize| {
+            let (clear, best) = if back {
+                (comes[i], backward[i].first)
+            } else {
+                (continues[i], forward[i].first)
+            };
+            if clear {
+                0.0
+            } else {
+                self.radius(gap, best + HOPELESS)
+            }
+        };
+        self.around_all(grids, radius, 2, true)
     }
 
-    fn pairs(&self, grids: &[Grid], links: &[Candidate], backward: &[Best]) -> Vec<Pair> {
-        let mut starts = vec![0usize; backward.len() + 1];
+    fn pairs(&self, links: &[Candidate], context: &Context) -> Vec<Pair> {
+        let mut starts = vec![0usize; context.claims.len() + 1];
         let base = self.base();
         for c in links {
             starts[c.from as usize - base + 1] += 1;
@@ -272,7 +395,7 @@ impl Search<'_> {
                 let mut found = vec![];
                 for i in self.scene.objects(t) {
                     let own = &links[starts[i - base]..starts[i - base + 1]];
-                    self.pairs_of(grids, t, i, own, backward, &mut found);
+                    self.pairs_of(context, t, i, own, &mut found);
                 }
                 found
             })
@@ -281,51 +404,44 @@ impl Search<'_> {
     }
 
     /// Pairs of objects one or two frames on, near the mother and not too far from each other.
-    fn pairs_of(
-        &self,
-        grids: &[Grid],
-        t: usize,
-        i: usize,
-        own: &[Candidate],
-        backward: &[Best],
-        out: &mut Vec<Pair>,
-    ) {
+    fn pairs_of(&self, context: &Context, t: usize, i: usize, own: &[Candidate], out: &mut Vec<Pair>) {
         let (scene, model) = (self.scene, self.model);
+        let base = self.base();
         let mut near: Vec<(u32, u8)> = vec![];
         let reach = model.division_law.reach();
         for gap in 1..=2usize.min(model.gaps) {
             if t + gap < self.frames.end {
-                self.grid(grids, t + gap)
-                    .within(scene.position[i], reach, |j, _| near.push((j, gap as u8)));
+                self.grid(context.grids, t + gap)
+                    .within(scene.position[i], reach, |j, _| {
+                        let taken = context.owner[j as usize - base];
+                        if taken == u32::MAX || taken == i as u32 {
+                            near.push((j, gap as u8));
+                        }
+                    });
             }
         }
         if near.len() < 2 {
             return;
         }
         near.sort_unstable();
-        let base = self.base();
         let link = |j: u32| {
             own.iter()
                 .find(|c| c.to == j)
                 .map_or(f64::NEG_INFINITY, |c| c.log_weight)
         };
-        let leave = model.leave.at(scene.border[i]).ln();
-        // What else may have become of a daughter: she entered, is false, or was taken from another cell, which then ended.
+        let leave = self.ends[i - base];
+        // What else may have become of a daughter: she entered, is false, or continues another cell.
         let otherwise = |j: u32| {
-            let enter = model
-                .enter
-                .at(scene.border[j as usize])
-                .max(model.false_rate)
-                .ln();
-            enter.max(backward[j as usize - base].without(i as u32) + model.leave.inner.ln())
+            let enters = self.begins[j as usize - base].max(model.false_objects.noise.ln());
+            enters.max(context.claims[j as usize - base].without(i as u32))
         };
         for (a, &(j, gj)) in near.iter().enumerate() {
             for &(k, gk) in &near[a + 1..] {
-                let Some(log_place) = self.log_place(i, [j, k], [gj, gk], [0.0; 2]) else {
+                let Some(log_place) = log_place(scene, model, i, [j, k], [gj, gk], [0.0; 2]) else {
                     continue;
                 };
                 let looks = model.appearance.log_division(i, [j as usize, k as usize]);
-                let missed = (1.0 - model.detected).max(1e-9).ln();
+                let missed = model.missed(scene, i).max(1e-9).ln();
                 let seen = 2.0 * model.detected.ln()
                     + match (gj, gk) {
                         (1, 1) => 0.0,
@@ -346,20 +462,9 @@ impl Search<'_> {
             }
         }
     }
-
-    /// Log weight of the place of two daughters, for a mother who moved on by `ahead`; `None` if they are too far apart.
-    pub fn log_place(
-        &self,
-        mother: usize,
-        daughters: [u32; 2],
-        gaps: [u8; 2],
-        ahead: [f64; 2],
-    ) -> Option<f64> {
-        log_place(self.scene, self.model, mother, daughters, gaps, ahead)
-    }
 }
 
-/// See [`Search::log_place`].
+/// Log weight of the place of two daughters, for a mother who moved on by `ahead`; `None` if they are too far apart.
 pub(crate) fn log_place(
     scene: &Scene,
     model: &Model,

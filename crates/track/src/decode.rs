@@ -1,9 +1,10 @@
 //! The tracks: the consistent set of links and divisions with the least expected tracking error.
 //!
-//! Under the marginals every link, and every pair of daughters, has an expected gain: what it saves of the AOGM measure of the
-//! Cell Tracking Challenge (Matula et al. 2015, doi:10.1371/journal.pone.0144959; a missing edge costs 1.5, a wrong one 1, one of the wrong kind
-//! 1) against leaving it out. The set with the largest total gain in which no object has two origins or two destinies is chosen; as
-//! probabilities of rivals sum to one at most, rivals with gains are few, and their components are solved exactly.
+//! Under the marginals every link, and every pair of daughters, has an expected gain: what it saves of the AOGM measure of
+//! the Cell Tracking Challenge (Matula et al. 2015, doi:10.1371/journal.pone.0144959; a missing edge costs 1.5, a wrong one
+//! 1, one of the wrong kind 1) against leaving it out. The set with the largest total gain in which no object has two origins
+//! or two destinies is chosen. Probabilities of rivals sum to one at most, so rivals with gains are few, and their components
+//! are solved exactly.
 
 use crate::graph::Graph;
 use crate::marginals::Marginals;
@@ -102,9 +103,9 @@ pub(crate) fn choose(graph: &Graph, m: &Marginals) -> Choice {
             choice.take(graph, &items[k]);
         }
     }
-    for i in 0..n {
+    for (i, &lost) in excluded.iter().enumerate() {
         let held = choice.destiny[i].is_some() || choice.origin[i].is_some();
-        choice.kept[i] = !excluded[i] && (held || m.real[i] >= REAL);
+        choice.kept[i] = !lost && (held || m.real[i] >= REAL);
     }
     choice
 }

@@ -1,7 +1,7 @@
 //! Where daughters lie: about the mother's expected place, at a distance from each other that is typical of the movie.
 
 use crate::motion::{Axis, Distances, StepLaw};
-use crate::scene::{Grid, Scene};
+use crate::scene::Scene;
 
 /// Worth of the prior of the sisters' distance, in divisions.
 const PRIOR_DIVISIONS: f64 = 3.0;
@@ -125,34 +125,19 @@ impl DivisionLaw {
     }
 }
 
-/// The distance that five in a hundred objects have to their nearest neighbour in the frame.
-fn closest_neighbours(scene: &Scene) -> f64 {
-    let mut distances = vec![];
-    let every = (scene.frames() / 20).max(1);
-    for t in (0..scene.frames()).step_by(every) {
-        let objects = scene.objects(t);
-        let points = &scene.position[objects.clone()];
-        if points.len() < 2 {
-            continue;
-        }
-        let grid = Grid::new(points, 0);
-        for (i, p) in points.iter().enumerate().take(2000) {
-            let mut radius = scene.area_per_object.sqrt();
-            let mut best = f64::INFINITY;
-            while best.is_infinite() && radius < 1e12 {
-                grid.within(*p, radius, |j, d2| {
-                    if j as usize != i {
-                        best = best.min(d2);
-                    }
-                });
-                radius *= 2.0;
-            }
-            distances.push(best.sqrt());
-        }
-    }
+/// The distance that five in a hundred objects have to their nearest neighbour in the frame, or less.
+pub(crate) fn closest_neighbours(scene: &Scene) -> f64 {
+    let every = scene.nearest.len().div_ceil(100_000).max(1);
+    let mut distances: Vec<f64> = scene
+        .nearest
+        .iter()
+        .copied()
+        .step_by(every)
+        .filter(|d| d.is_finite())
+        .collect();
     if distances.is_empty() {
         return 0.0;
     }
-    distances.sort_by(f64::total_cmp);
-    distances[distances.len() / 20]
+    let rank = distances.len() / 20;
+    *distances.select_nth_unstable_by(rank, f64::total_cmp).1
 }

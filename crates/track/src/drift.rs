@@ -184,3 +184,47 @@ pub(crate) fn median_of(values: impl Iterator<Item = f64>) -> f64 {
     let (_, m, _) = v.select_nth_unstable_by(middle, f64::total_cmp);
     *m
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern() -> Vec<[f64; 2]> {
+        // A spiral of the golden angle: even, but without a period.
+        (0..150)
+            .map(|k| (f64::from(k).sqrt() * 30.0, f64::from(k) * 2.399_963))
+            .map(|(r, a)| [r * a.cos(), r * a.sin()])
+            .collect()
+    }
+
+    fn moved(by: [f64; 2]) -> Vec<[f64; 2]> {
+        let each = |(k, p): (usize, &[f64; 2])| {
+            [
+                p[0] + by[0] + (k % 3) as f64 - 1.0,
+                p[1] + by[1] + (k % 5) as f64 - 2.0,
+            ]
+        };
+        pattern().iter().enumerate().map(each).collect()
+    }
+
+    #[test]
+    fn slow_drift_and_a_stage_jump_are_found() {
+        for by in [[3.0, -2.0], [90.0, 40.0], [-150.0, 10.0]] {
+            let shift = shift_between(&pattern(), &moved(by));
+            assert!(
+                (shift[0] - by[0]).abs() < 1.1 && (shift[1] - by[1]).abs() < 1.1,
+                "{shift:?} for {by:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn moving_cells_alone_are_no_drift() {
+        assert_eq!(shift_between(&pattern(), &moved([0.0, 0.0])), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn too_few_objects_say_nothing() {
+        assert_eq!(shift_between(&[[0.0, 0.0]], &[[9.0, 9.0]]), [0.0, 0.0]);
+    }
+}

@@ -5,7 +5,9 @@
 
 use crate::appearance::{Appearance, FeatureData};
 use crate::candidates::place_of;
+use crate::contact::ContactData;
 use crate::divisions::{DivisionData, DivisionLaw};
+use crate::fragments::FalseData;
 use crate::graph::Graph;
 use crate::marginals::Marginals;
 use crate::model::{BorderRate, Model};
@@ -43,10 +45,6 @@ const EDGE: RatePrior = RatePrior {
 const DIVIDE: RatePrior = RatePrior {
     events: 1.0,
     exposure: 500.0,
-};
-const FALSE: RatePrior = RatePrior {
-    events: 0.3,
-    exposure: 30.0,
 };
 const MISSED: RatePrior = RatePrior {
     events: 0.9,
@@ -98,8 +96,9 @@ impl BorderEvents {
 pub(crate) struct Evidence {
     enter: BorderEvents,
     leave: BorderEvents,
+    contact: ContactData,
     real: f64,
-    false_objects: f64,
+    false_objects: FalseData,
     seen: f64,
     missed: f64,
     divisions: f64,
@@ -124,8 +123,9 @@ impl Evidence {
         let mut e = Self {
             enter: BorderEvents::default(),
             leave: BorderEvents::default(),
+            contact: ContactData::default(),
             real: 0.0,
-            false_objects: 0.0,
+            false_objects: FalseData::default(),
             seen: 0.0,
             missed: 0.0,
             divisions: 0.0,
@@ -152,7 +152,9 @@ impl Evidence {
                 let i = object - graph.base;
                 let (d, real) = (scene.border[object], m.real[i]);
                 self.real += real;
-                self.false_objects += 1.0 - real;
+                self.contact.expose(&model.contact, scene.nearest[object], real);
+                self.false_objects
+                    .add(&model.false_objects, scene.nearest[object], 1.0 - real);
                 if frame > graph.frames.start {
                     let rate = model.enter.at(d);
                     let all = model.origin_weight(scene, object, frame, graph.frames.start);
@@ -161,7 +163,7 @@ impl Evidence {
                 }
                 if frame < last {
                     let rate = model.leave.at(d);
-                    let all = model.end_weight(scene, object, frame, last);
+                    let all = model.end_weight(scene, object, frame, last, false);
                     self.leave.expose(&model.leave, d, real);
                     self.leave.add(&model.leave, d, m.ends[i] * (rate / all).min(1.0));
                     self.may_divide += real;
@@ -176,8 +178,13 @@ impl Evidence {
                 continue;
             }
             self.seen += p;
-            self.missed += p * f64::from(edge.gap - 1);
             let (from, to) = (graph.base + edge.from as usize, graph.base + edge.to as usize);
+            for end in [from, to] {
+                let misses = 0.5 * p * f64::from(edge.gap - 1);
+                let touching = model.contact.missed(scene.nearest[end]) / model.missed(scene, end).max(1e-9);
+                self.missed += misses * (1.0 - touching.min(1.0));
+                self.contact.add(scene.nearest[end], misses * touching.min(1.0));
+            }
             if edge.gap == 1 {
                 let s = scene.step(from, to);
                 self.steps[UNKNOWN][0].add(s[0] * s[0] + s[1] * s[1], p);
@@ -257,8 +264,9 @@ impl Evidence {
     pub fn merge(&mut self, o: &Self) {
         self.enter.merge(&o.enter);
         self.leave.merge(&o.leave);
+        self.contact.merge(&o.contact);
         self.real += o.real;
-        self.false_objects += o.false_objects;
+        self.false_objects.merge(&o.false_objects);
         self.seen += o.seen;
         self.missed += o.missed;
         self.divisions += o.divisions;
@@ -291,8 +299,11 @@ impl Evidence {
         let reach = reach.max(0.25 * model.motion.typical);
         model.enter = self.enter.rate(reach);
         model.leave = self.leave.rate(reach);
+        model.contact = before.contact.fit(&self.contact, &prior.contact);
         model.detected = 1.0 - MISSED.mean(self.missed, self.seen + self.missed).clamp(1e-4, 0.5);
-        model.false_rate = FALSE.mean(self.false_objects, self.real).clamp(1e-5, 2.0);
+        model.false_objects = before
+            .false_objects
+            .fit(&self.false_objects, self.real, &prior.false_objects);
         model.divide = DIVIDE.mean(self.divisions, self.may_divide).min(0.2);
         for gap in 0..gaps {
             let general = StepLaw::fit(
@@ -317,11 +328,6 @@ impl Evidence {
     /// Distance below which a share `q` of the steps over one frame lies.
     pub fn step_quantile(&self, q: f64) -> Option<f64> {
         self.steps[UNKNOWN][0].quantile(q)
-    }
-
-    /// Expected number of real objects, false objects and divisions.
-    pub fn totals(&self) -> (f64, f64, f64) {
-        (self.real, self.false_objects, self.divisions)
     }
 }
 

@@ -15,8 +15,10 @@ pub struct FittedModel {
     pub persistence: Vec<f64>,
     /// Probability that a cell in the field is detected in a frame.
     pub detection_probability: f64,
-    /// False objects per cell.
+    /// False objects per cell and frame: noise anywhere, and fragments of cells beside them.
     pub false_per_cell: f64,
+    /// See [`FittedModel::false_per_cell`].
+    pub fragments_per_cell: f64,
     /// Probability that a cell away from the edge appears from nowhere, and that it vanishes, per frame.
     pub appearing: f64,
     /// See [`FittedModel::appearing`].
@@ -25,6 +27,8 @@ pub struct FittedModel {
     pub entering: f64,
     /// See [`FittedModel::entering`].
     pub leaving: f64,
+    /// Further probability that a cell with a close neighbour is missed (two taken for one).
+    pub merging: f64,
     /// Depth of the edge zone, pixels.
     pub edge_depth: f64,
     /// Probability that a cell divides from one frame to the next.
@@ -46,11 +50,13 @@ impl FittedModel {
             step_quantiles,
             persistence: model.motion.persistence.iter().skip(2).map(|p| p[0]).collect(),
             detection_probability: model.detected,
-            false_per_cell: model.false_rate,
+            false_per_cell: model.false_objects.noise,
+            fragments_per_cell: model.false_objects.fragments,
             appearing: model.enter.inner,
             vanishing: model.leave.inner,
             entering: model.enter.at(0.0),
             leaving: model.leave.at(0.0),
+            merging: model.contact.rate,
             edge_depth: model.enter.reach.min(scene.half_field),
             division_probability: model.divide,
             sister_distance: (

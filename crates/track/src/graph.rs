@@ -135,12 +135,12 @@ impl Graph {
             competing[a as usize] = true;
             competing[b as usize] = true;
         }
-        for i in 0..n {
+        for (i, &rivals) in competing.iter().enumerate() {
             let known = existence.get(base + i).copied().filter(|e| !e.is_nan());
             graph.false_weight.push(match known {
                 Some(e) => ((1.0 - e) / e.max(1e-6)).max(1e-6),
-                None if competing[i] => 1.0,
-                None => model.false_rate,
+                None if rivals => 1.0,
+                None => model.false_objects.weight(scene.nearest[base + i]),
             });
         }
         graph.fill_weights(scene, model, found);
@@ -215,7 +215,7 @@ impl Graph {
                 let pairs = &found.pairs[pair0..pair0 + self.pairs(i).len()];
                 link0 += links.len();
                 pair0 += pairs.len();
-                let end = model.end_weight(scene, object, frame, last);
+                let ends = [false, true].map(|newborn| model.end_weight(scene, object, frame, last, newborn));
                 let stay = model.log_stay(scene, object);
                 for row in 0..=self.incoming(i).len() {
                     let (class, velocity, scale) = if row == 0 {
@@ -234,13 +234,14 @@ impl Graph {
                             (model.motion.class(v), v, 1.0)
                         }
                     };
-                    self.weights.push((scale * end) as f32);
+                    self.weights
+                        .push((scale * ends[usize::from(class == NEWBORN)]) as f32);
                     for c in links {
                         let step = scene.step(object, c.to as usize);
                         let gap = c.gap as usize;
                         let log = model.motion.log_density(class, velocity, gap, step)
                             + area
-                            + model.log_seen_after(gap)
+                            + model.log_seen_after(scene, object, c.to as usize, gap)
                             + stay
                             + c.looks;
                         self.weights

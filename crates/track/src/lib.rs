@@ -19,15 +19,14 @@
 //! Pure functions of their arguments: same detections, same tracks, for any number of threads. Every detection is in one track at most. A track has an object in
 //! every frame from its first to its last; filled ones are marked. A mother's track ends before her daughters' begin.
 //!
-//! [`score`] says how good a tracking is against a truth.
-//!
 //! # Not here
-//! Pixels, files, tables.
+//! Pixels, files, tables. How good a tracking is against a truth is in [`score`].
 #![forbid(unsafe_code)]
 
 mod appearance;
 mod calibration;
 mod candidates;
+mod contact;
 mod decode;
 mod detections;
 mod divisions;
@@ -35,6 +34,7 @@ mod drift;
 mod error;
 mod estimate;
 mod fitted;
+mod fragments;
 mod gaps;
 mod graph;
 mod lineage;
@@ -44,6 +44,7 @@ mod motion;
 mod options;
 mod scene;
 pub mod score;
+mod swaps;
 mod tracker;
 mod tracks;
 

@@ -1,6 +1,8 @@
 //! From the choice to tracks: chains of links, their filled gaps, their mothers, and the doubt about each.
 
-use crate::calibration::{division_probability, link_probability};
+use crate::calibration::{
+    DivisionContext, division_probability, faults, link_probability, other_division_probability,
+};
 use crate::decode::{Choice, Destiny};
 use crate::fitted::FittedModel;
 use crate::gaps::{between, late_daughter};
@@ -8,6 +10,7 @@ use crate::graph::Graph;
 use crate::marginals::Marginals;
 use crate::model::Model;
 use crate::scene::Scene;
+use crate::swaps::with_exchanges;
 use crate::{Alternative, Detections, Division, Link, ObjectId, RunnerUp, Track, TrackedObject, Tracks};
 
 /// Probability from which a division that was not chosen is listed.
@@ -19,6 +22,8 @@ struct Assembly<'a> {
     graph: &'a Graph,
     m: &'a Marginals,
     choice: &'a Choice,
+    /// Probabilities of edges, exchanges counted.
+    edge: Vec<f64>,
     frame: Vec<u32>,
     track_of: Vec<u32>,
 }
@@ -27,7 +32,7 @@ struct Assembly<'a> {
 pub(crate) fn assemble(
     detections: &Detections,
     scene: &Scene,
-    _model: &Model,
+    model: &Model,
     graph: &Graph,
     m: &Marginals,
     choice: &Choice,
@@ -43,6 +48,7 @@ pub(crate) fn assemble(
         graph,
         m,
         choice,
+        edge: with_exchanges(graph, m, choice),
         frame,
         track_of: vec![0; graph.len()],
     };
@@ -64,7 +70,7 @@ pub(crate) fn assemble(
             a.add_track(i, &mut tracks);
         }
     }
-    a.add_divisions(&mut tracks);
+    a.add_divisions(faults(model), &mut tracks);
     tracks
 }
 
@@ -192,7 +198,7 @@ impl Assembly<'_> {
             .map(|t| {
                 let part = f64::from(t - from) / f64::from(first - from);
                 let place = between(self.scene.position[mother], middle, part);
-                self.filled(track, t, place, division_probability(self.m.pair[pair]))
+                self.filled(track, t, place, self.m.pair[pair].min(1.0))
             })
             .collect()
     }
@@ -208,7 +214,7 @@ impl Assembly<'_> {
         (first..self.frame[start])
             .map(|t| {
                 let place = late_daughter(p[mother], p[sister], p[start]);
-                self.filled(track, t, place, division_probability(self.m.pair[pair as usize]))
+                self.filled(track, t, place, self.m.pair[pair as usize].min(1.0))
             })
             .collect()
     }
@@ -220,7 +226,7 @@ impl Assembly<'_> {
             track,
             from: self.id(from),
             to: self.id(to),
-            probability: link_probability(self.m.edge[e]),
+            probability: link_probability(self.edge[e], edge.gap > 1),
             runner_up: self.runner_up(e, from, to),
         }
     }
@@ -239,7 +245,10 @@ impl Assembly<'_> {
         offer(Alternative::Begins, m.begins[to]);
         offer(Alternative::NotReal, 1.0 - m.real[from].min(m.real[to]));
         for e in g.links(from).filter(|&e| e != own) {
-            offer(Alternative::Continues(self.id(g.edges[e].to as usize)), m.edge[e]);
+            offer(
+                Alternative::Continues(self.id(g.edges[e].to as usize)),
+                self.edge[e],
+            );
         }
         for p in g.pairs(from) {
             let [a, b] = g.pairs[p].edges.map(|e| self.id(g.edges[e as usize].to as usize));
@@ -248,22 +257,30 @@ impl Assembly<'_> {
         for &e in g.incoming(to).iter().filter(|&&e| e as usize != own) {
             offer(
                 Alternative::ComesFrom(self.id(g.edges[e as usize].from as usize)),
-                m.edge[e as usize],
+                self.edge[e as usize],
             );
         }
         best.probability = best.probability.clamp(0.0, 1.0);
         best
     }
 
-    fn add_divisions(&self, out: &mut Tracks) {
+    fn add_divisions(&self, faults: f64, out: &mut Tracks) {
         for i in 0..self.graph.len() {
             for p in self.graph.pairs(i) {
                 let (daughters, _) = self.daughters(p);
                 let chosen = self.choice.destiny[i] == Some(Destiny::Pair(p as u32));
-                let probability = division_probability(self.m.pair[p]);
-                if !chosen && probability < LISTED {
+                let marginal = self.m.pair[p].min(1.0);
+                if !chosen && marginal < LISTED {
                     continue;
                 }
+                let probability = if chosen {
+                    division_probability(marginal, self.context(i, daughters, faults, out))
+                } else {
+                    other_division_probability(marginal)
+                };
+                // What the neighbouring frames add is shrunk as the division itself.
+                let event = self.event_probability(i).max(marginal);
+                let event = (probability * event / marginal.max(1e-12)).min(1.0);
                 let mut ids = daughters.map(|d| (self.id(d), self.track_of[d]));
                 ids.sort_unstable();
                 let division = Division {
@@ -271,7 +288,7 @@ impl Assembly<'_> {
                     daughters: ids.map(|d| d.0),
                     tracks: chosen.then_some([self.track_of[i], ids[0].1, ids[1].1]),
                     probability,
-                    event_probability: self.event_probability(i).max(probability),
+                    event_probability: event,
                 };
                 if chosen {
                     out.divisions.push(division)
@@ -282,7 +299,16 @@ impl Assembly<'_> {
         }
     }
 
-    /// Probability that the cell of this object divides here or up to two links before or after it.
+    fn context(&self, mother: usize, daughters: [usize; 2], faults: f64, out: &Tracks) -> DivisionContext {
+        let track = |i: usize| &out.tracks[self.track_of[i] as usize - 1];
+        DivisionContext {
+            without_past: track(mother).parent.is_none() && track(mother).first == self.frame[mother],
+            late_daughter: daughters.iter().any(|&d| self.frame[d] > self.frame[mother] + 1),
+            faults,
+        }
+    }
+
+    /// Marginal probability that the cell of this object divides here or up to two links before or after it.
     fn event_probability(&self, i: usize) -> f64 {
         let g = self.graph;
         let here = |i: usize| g.pairs(i).map(|p| self.m.pair[p]).sum::<f64>();
@@ -308,6 +334,6 @@ impl Assembly<'_> {
                 .collect();
             sum += ahead.iter().map(|&j| here(j)).sum::<f64>();
         }
-        division_probability(sum.min(1.0))
+        sum.min(1.0)
     }
 }

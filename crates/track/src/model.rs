@@ -1,9 +1,14 @@
 //! The model of a movie: rates of entering, leaving, missing, false objects and divisions, and the laws of motion and looks.
 
 use crate::appearance::Appearance;
+use crate::contact::Contact;
 use crate::divisions::DivisionLaw;
-use crate::motion::{Motion, UNKNOWN};
+use crate::fragments::FalseObjects;
+use crate::motion::Motion;
 use crate::scene::Scene;
+
+/// Probability that a newborn daughter vanishes at once, against that of any cell.
+const NEWBORN_DEATH: f64 = 0.02;
 
 /// A rate with a part that holds everywhere and a part near the edge of the field: `inner + edge · exp(-d / reach)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,8 +41,10 @@ pub(crate) struct Model {
     pub appearance: Appearance,
     /// Probability that a cell in the field is detected in a frame.
     pub detected: f64,
-    /// False objects per cell and frame.
-    pub false_rate: f64,
+    /// How often objects are false.
+    pub false_objects: FalseObjects,
+    /// How much likelier a cell with a close neighbour is missed.
+    pub contact: Contact,
     /// Cells per frame that enter, relative to the cells that are there.
     pub enter: BorderRate,
     /// Probability that a cell is gone in the next frame.
@@ -57,7 +64,8 @@ impl Model {
             division_law: DivisionLaw::prior(scene, typical),
             appearance,
             detected: 0.97,
-            false_rate: 0.01,
+            false_objects: FalseObjects::prior(scene),
+            contact: Contact::prior(scene),
             enter: BorderRate {
                 inner: 5e-4,
                 edge: 0.05,
@@ -73,29 +81,48 @@ impl Model {
         }
     }
 
-    /// Weight of a cell whose first object is this one: it entered, or the movie began, or it was missed since then.
-    pub fn origin_weight(&self, scene: &Scene, object: usize, frame: usize, first: usize) -> f64 {
-        self.enter.at(scene.border[object]) + self.unseen(frame - first)
+    /// Probability that a cell is missed in a frame, where it is now.
+    pub fn missed(&self, scene: &Scene, object: usize) -> f64 {
+        (1.0 - self.detected + self.contact.missed(scene.nearest[object])).min(0.9)
     }
 
-    /// Weight of a cell whose last object is this one: it left, or the movie ended, or it is missed from then on.
-    pub fn end_weight(&self, scene: &Scene, object: usize, frame: usize, last: usize) -> f64 {
-        let leave = self.leave.at(scene.border[object]);
+    /// Weight of a cell whose first object is this one: it came into view, or the movie began, or it was missed since then.
+    pub fn origin_weight(&self, scene: &Scene, object: usize, frame: usize, first: usize) -> f64 {
+        self.enter.at(scene.border[object]) + self.unseen(scene, object, frame - first)
+    }
+
+    /// Weight of a cell whose last object is this one: it left, or the movie ended, or it is missed from then on. A daughter in
+    /// her first frame does not die at once.
+    pub fn end_weight(&self, scene: &Scene, object: usize, frame: usize, last: usize, newborn: bool) -> f64 {
         if frame == last {
-            1.0
-        } else {
-            (leave + self.unseen(last - frame)).min(1.0)
+            return 1.0;
         }
+        let spared = if newborn {
+            (1.0 - NEWBORN_DEATH) * self.leave.inner
+        } else {
+            0.0
+        };
+        (self.leave.at(scene.border[object]) - spared + self.unseen(scene, object, last - frame)).min(1.0)
     }
 
     /// Probability to be missed in `frames` frames, or in more than are bridged.
-    fn unseen(&self, frames: usize) -> f64 {
-        (1.0 - self.detected).powi(frames.min(self.gaps) as i32)
+    fn unseen(&self, scene: &Scene, object: usize, frames: usize) -> f64 {
+        self.missed(scene, object).powi(frames.min(self.gaps) as i32)
     }
 
-    /// Log weight of missing a cell in `gap - 1` frames and detecting it in the next.
-    pub fn log_seen_after(&self, gap: usize) -> f64 {
-        (gap - 1) as f64 * (1.0 - self.detected).max(1e-9).ln() + self.detected.ln()
+    /// Log weight of missing a cell in `gap - 1` frames and detecting it in the next, for two objects of it.
+    pub fn log_seen_after(&self, scene: &Scene, from: usize, to: usize, gap: usize) -> f64 {
+        if gap == 1 {
+            return self.detected.ln();
+        }
+        let missed = (self.missed(scene, from) + self.missed(scene, to)) / 2.0;
+        (gap - 1) as f64 * missed.max(1e-9).ln() + self.detected.ln()
+    }
+
+    /// The most that [`Model::log_seen_after`] can be.
+    pub fn log_seen_after_at_most(&self, gap: usize) -> f64 {
+        (gap - 1) as f64 * (1.0 - self.detected + self.contact.rate).clamp(1e-9, 0.9).ln()
+            + self.detected.ln()
     }
 
     /// Log weight of continuing (neither leaving nor dividing).
@@ -103,15 +130,5 @@ impl Model {
         (1.0 - self.leave.at(scene.border[object]) - self.divide)
             .max(0.05)
             .ln()
-    }
-
-    /// Log weight of the best-known part of a link: all but the step before. Used to choose candidates.
-    pub fn log_link(&self, scene: &Scene, from: usize, to: usize, gap: usize, looks: f64) -> f64 {
-        let step = scene.step(from, to);
-        self.motion.log_density(UNKNOWN, [0.0; 2], gap, step)
-            + scene.area_per_object.ln()
-            + self.log_seen_after(gap)
-            + self.log_stay(scene, from)
-            + looks
     }
 }

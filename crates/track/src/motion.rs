@@ -190,10 +190,15 @@ impl StepLaw {
 
     /// Largest distance at which the log density is still `floor`; 0 if it is nowhere.
     pub fn reach(&self, floor: f64) -> f64 {
-        let last = (0..=BINS).rev().find(|&b| self.table[b] >= floor);
-        last.map_or(0.0, |b| {
-            (self.axis.low + b as f64 * self.axis.per_bin).exp().sqrt()
-        })
+        // Mixtures of round normal densities fall with distance.
+        let above = self.table.partition_point(|&v| v >= floor);
+        if above == 0 {
+            0.0
+        } else {
+            (self.axis.low + (above - 1) as f64 * self.axis.per_bin)
+                .exp()
+                .sqrt()
+        }
     }
 }
 
@@ -250,5 +255,54 @@ impl Motion {
     #[inline]
     pub fn log_density(&self, class: usize, velocity: [f64; 2], gap: usize, step: [f64; 2]) -> f64 {
         self.laws[class][gap - 1].log_density(self.residual(class, velocity, gap, step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_law_is_a_density() {
+        let law = StepLaw::prior(Axis::new(3.0), 3.0);
+        let ring = |k: i32| {
+            let r = f64::from(k) * 0.05;
+            law.log_density(r * r).exp() * std::f64::consts::TAU * r * 0.05
+        };
+        let total: f64 = (1..200_000).map(ring).sum();
+        assert!((total - 1.0).abs() < 0.01, "{total}");
+    }
+
+    #[test]
+    fn the_fit_finds_two_kinds_of_steps() {
+        let axis = Axis::new(2.0);
+        let mut seen = Distances::new(axis);
+        // Quantiles of squared distances of round normal steps with scales 2 (nine of ten) and 16.
+        for k in 0..1000 {
+            let q = (f64::from(k) + 0.5) / 1000.0;
+            let unit = -2.0 * (1.0 - q).ln();
+            seen.add(unit * 4.0, 0.9);
+            seen.add(unit * 256.0, 0.1);
+        }
+        let law = StepLaw::fit(&seen, &StepLaw::prior(axis, 2.0), 5.0);
+        for r2 in [1.0, 16.0, 100.0, 900.0] {
+            let part = |share: f64, v: f64| share * (-r2 / (2.0 * v)).exp() / (std::f64::consts::TAU * v);
+            let true_log = f64::ln(part(0.9, 4.0) + part(0.1, 256.0));
+            assert!(
+                (law.log_density(r2) - true_log).abs() < 0.35,
+                "at {r2}: {} {true_log}",
+                law.log_density(r2)
+            );
+        }
+        assert!(law.reach(law.log_density(100.0)) > 9.0 && law.reach(law.log_density(100.0)) < 11.0);
+    }
+
+    #[test]
+    fn nothing_seen_leaves_the_prior() {
+        let axis = Axis::new(2.0);
+        let prior = StepLaw::prior(axis, 2.0);
+        let law = StepLaw::fit(&Distances::new(axis), &prior, 5.0);
+        assert!((law.log_density(9.0) - prior.log_density(9.0)).abs() < 1e-9);
+        assert_eq!(Distances::new(axis).quantile(0.5), None);
     }
 }

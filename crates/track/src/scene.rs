@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::Detections;
 use crate::drift::estimate_drift;
 
@@ -11,6 +13,8 @@ pub(crate) struct Scene {
     pub position: Vec<[f64; 2]>,
     /// Distance to the nearest edge of the field, pixels, 0 or more.
     pub border: Vec<f64>,
+    /// Distance to the nearest other detection of the frame, pixels; infinite for a single one.
+    pub nearest: Vec<f64>,
     /// First detection of each frame, and the number of detections at the end.
     pub start: Vec<usize>,
     /// Shift of each frame against the one before.
@@ -34,6 +38,7 @@ impl Scene {
         let mut scene = Self {
             position: Vec::with_capacity(detections.len()),
             border: Vec::with_capacity(detections.len()),
+            nearest: vec![],
             start: vec![0],
             drift,
             area_per_object: 1.0,
@@ -54,7 +59,22 @@ impl Scene {
         let area = ((high[0] - low[0]) * (high[1] - low[1])).max(1.0);
         let occupied = frames.iter().filter(|f| !f.is_empty()).count().max(1);
         scene.area_per_object = area * occupied as f64 / scene.position.len().max(1) as f64;
+        scene.nearest = scene.nearest_in_frames();
         scene
+    }
+
+    fn nearest_in_frames(&self) -> Vec<f64> {
+        let frames: Vec<Vec<f64>> = (0..self.frames())
+            .into_par_iter()
+            .map(|t| {
+                let objects = self.objects(t);
+                let grid = Grid::new(&self.position[objects.clone()], objects.start);
+                objects
+                    .map(|i| grid.nearest_other(self.position[i], i as u32))
+                    .collect()
+            })
+            .collect();
+        frames.concat()
     }
 
     /// Number of frames.
@@ -175,6 +195,24 @@ impl Grid {
         }
     }
 
+    /// Distance from point `own` of the grid to the nearest other; infinite if there is none.
+    pub fn nearest_other(&self, p: [f64; 2], own: u32) -> f64 {
+        let mut radius = self.cell;
+        let diagonal = self.cell * (self.rows + self.columns) as f64;
+        loop {
+            let mut best = f64::INFINITY;
+            self.within(p, radius, |index, d2| {
+                if index != own {
+                    best = best.min(d2);
+                }
+            });
+            if best.is_finite() || radius > diagonal {
+                return best.sqrt();
+            }
+            radius *= 2.0;
+        }
+    }
+
     /// Number and squared distance of the nearest point, the lower number of equals; `None` if there is no point.
     pub fn nearest(&self, p: [f64; 2]) -> Option<(u32, f64)> {
         if self.points.is_empty() {
@@ -193,5 +231,35 @@ impl Grid {
             }
             radius *= 2.0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_finds_what_a_scan_finds() {
+        let points: Vec<[f64; 2]> = (0..300)
+            .map(|k| [f64::from(k * 7919 % 1009), f64::from(k * 104_729 % 997)])
+            .collect();
+        let grid = Grid::new(&points, 5);
+        for p in [[0.0, 0.0], [500.0, 500.0], [2000.0, -50.0]] {
+            let far = |q: &[f64; 2]| (q[0] - p[0]).powi(2) + (q[1] - p[1]).powi(2);
+            let mut found = vec![];
+            grid.within(p, 120.0, |i, _| found.push(i as usize - 5));
+            found.sort_unstable();
+            let scan: Vec<usize> = (0..300).filter(|&k| far(&points[k]) <= 120.0 * 120.0).collect();
+            assert_eq!(found, scan);
+            let (nearest, d2) = grid.nearest(p).unwrap();
+            assert_eq!(d2, points.iter().map(far).fold(f64::INFINITY, f64::min));
+            assert_eq!(d2, far(&points[nearest as usize - 5]));
+        }
+        assert_eq!(Grid::new(&[], 0).nearest([0.0, 0.0]), None);
+        assert!(
+            Grid::new(&[[3.0, 3.0]], 0)
+                .nearest_other([3.0, 3.0], 0)
+                .is_infinite()
+        );
     }
 }
