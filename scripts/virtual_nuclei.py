@@ -12,7 +12,7 @@ Sources (both may be passed on):
 
 Columns: set, fold (never splits a group), class, area (px), mean, sd (grey values above the background, of the image's own scale), eccentricity, solidity,
 area_noise (sd of log area when the threshold is moved by -12.5 % and +12.5 %: how far an outline is a matter of taste; empty for given outlines), and
-p_interphase, p_prophase (prometaphase and aligning), p_metaphase, p_anaphase, p_apoptosis: class probabilities of a multinomial logistic regression on
+p_interphase, p_prometaphase (and aligning), p_metaphase, p_anaphase, p_apoptosis: class probabilities of a multinomial logistic regression on
 log area, log mean, sd / mean, eccentricity, solidity that was trained without the nucleus's own fold.
 """
 import csv, os, sys, warnings
@@ -21,9 +21,9 @@ from scipy import ndimage as ndi
 from skimage import filters, io, measure
 
 warnings.filterwarnings("ignore")
-CLASSES = {"Interphase": "interphase", "Prometaphase": "prophase", "MetaphaseAlignment": "prophase", "Metaphase": "metaphase",
+CLASSES = {"Interphase": "interphase", "Prometaphase": "prometaphase", "MetaphaseAlignment": "prometaphase", "Metaphase": "metaphase",
            "Anaphase": "anaphase", "Apoptosis": "apoptosis"}
-NAMES = ["interphase", "prophase", "metaphase", "anaphase", "apoptosis"]
+NAMES = ["interphase", "prometaphase", "metaphase", "anaphase", "apoptosis"]
 
 
 def outline(pixels, share):

@@ -14,6 +14,7 @@ const COMMANDS: [&str; 12] = [
     "track",
     "train",
     "evaluate",
+    "bench",
     "models",
     "completions",
     "man",

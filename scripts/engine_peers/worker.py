@@ -1,7 +1,8 @@
 """One process that holds the peers of one row, built and warmed, and times them when it is told to.
 
 A process of its own for each thread count and instruction set, because both must be in the environment before the libraries
-load. Talks in JSON lines: {"build": ENGINE}, {"time": ENGINE, "iterations": N}; the row comes as the first argument.
+load. Talks in JSON lines: {"build": ENGINE}, {"time": ENGINE, "iterations": N}, {"accuracy": ENGINE}, {"losses": STEPS}, {"versions":
+true}; the row comes as the first argument.
 """
 import json
 import os
@@ -181,6 +182,8 @@ def main():
             try:
                 if "build" in request:
                     answer = {"seconds": peers.build(request["build"])}
+                elif "versions" in request:
+                    answer = {"versions": {name: sys.modules[name].__version__.split("-")[0] for name in ("torch", "onnxruntime", "openvino") if name in sys.modules}}
                 elif "losses" in request:
                     answer = {"losses": peers.losses(request["losses"])}
                 elif "accuracy" in request:

@@ -52,6 +52,9 @@ pub struct Settings {
     /// Where networks are computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Instruction set that they are computed with on the processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isa: Option<String>,
     /// Members of a bundle that are used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<usize>,
@@ -163,6 +166,7 @@ impl Settings {
             pixel_size: self.pixel_size.or(below.pixel_size),
             diameter_px: self.diameter_px.or(below.diameter_px),
             device: self.device.or(below.device),
+            isa: self.isa.or(below.isa),
             members: self.members.or(below.members),
             draws: self.draws.or(below.draws),
             threads: self.threads.or(below.threads),
@@ -247,7 +251,7 @@ impl Settings {
 
     /// How the networks are used.
     ///
-    /// Errors: an unknown device, no member.
+    /// Errors: an unknown device or instruction set, no member.
     pub fn network_params(&self) -> Result<NetworkParams, EngineError> {
         let at_least_one = |option: &'static str, value: Option<usize>| match value {
             Some(0) => Err(EngineError::Option {
@@ -260,6 +264,12 @@ impl Settings {
         Ok(NetworkParams {
             device: self
                 .device
+                .as_deref()
+                .map(str::parse)
+                .transpose()?
+                .unwrap_or_default(),
+            isa: self
+                .isa
                 .as_deref()
                 .map(str::parse)
                 .transpose()?

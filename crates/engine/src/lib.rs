@@ -8,6 +8,7 @@
 //! depends on the clock, on the number of threads or on where the folders lie; every file appears whole or not at all.
 #![forbid(unsafe_code)]
 
+mod bench;
 pub mod bundles;
 mod classify;
 mod config;
@@ -27,6 +28,9 @@ mod track;
 pub mod train;
 
 pub use self::track::{TrackParams, TrackSummary, parse_frame_interval, parse_speed, track};
+pub use bench::{
+    BenchOutcome, BenchParams, EnsembleUse, FieldTiming, NetworkTiming, PlateCost, RealWork, bench,
+};
 pub use classify::{ClassifyParams, Objects, classify};
 pub use config::{Settings, parse_memory, parse_pixel_size};
 pub use error::{EngineError, ExitCode};
@@ -37,7 +41,8 @@ pub use inspect::{
 pub use models::{BundleCard, builtin_models, model_card};
 pub use outcome::{HitLine, RunSummary, SkippedSite};
 pub use params::{
-    DataCredit, Device, GatherParams, NetworkParams, Novelty, PlantedTruth, PlantedValue, ScreenParams, Shard,
+    DataCredit, Device, GatherParams, InstructionSet, NetworkParams, Novelty, PlantedTruth, PlantedValue,
+    ScreenParams, Shard,
 };
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;

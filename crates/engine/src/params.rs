@@ -49,6 +49,61 @@ impl FromStr for Device {
     }
 }
 
+/// Instruction set that networks are computed with on the processor; one for the whole process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// The best that this machine has.
+    #[default]
+    Auto,
+    /// That one; an error where the machine lacks it.
+    Pinned(model::Isa),
+}
+
+/// Instruction sets by their words on the command line.
+const INSTRUCTION_SETS: [(&str, model::Isa); 3] = [
+    ("avx512", model::Isa::Avx512),
+    ("avx2", model::Isa::Avx2),
+    ("portable", model::Isa::Portable),
+];
+
+impl InstructionSet {
+    /// Pins it for this process and returns the word of the one in use.
+    ///
+    /// Errors: this machine lacks it, or networks already ran with another.
+    pub(crate) fn pin(self) -> Result<&'static str, EngineError> {
+        let word = |isa| {
+            let named = INSTRUCTION_SETS.iter().find(|(_, of)| *of == isa);
+            named.map_or("portable", |(word, _)| *word)
+        };
+        let Self::Pinned(isa) = self else {
+            return Ok(word(model::Isa::detect()));
+        };
+        model::Isa::select(isa).map_err(|error| EngineError::Option {
+            option: "--isa",
+            value: word(isa).to_owned(),
+            what: error.to_string(),
+        })?;
+        Ok(word(isa))
+    }
+}
+
+impl FromStr for InstructionSet {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<Self, EngineError> {
+        let named = INSTRUCTION_SETS.iter().find(|(word, _)| *word == text);
+        match named {
+            Some((_, isa)) => Ok(Self::Pinned(*isa)),
+            None if text == "auto" => Ok(Self::Auto),
+            None => Err(EngineError::Option {
+                option: "--isa",
+                value: text.to_owned(),
+                what: "not an instruction set; say auto, avx512, avx2 or portable".to_owned(),
+            }),
+        }
+    }
+}
+
 /// One part of a run: every `count`-th site by a stable hash of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -81,6 +136,8 @@ impl FromStr for Shard {
 pub struct NetworkParams {
     /// Where they are computed.
     pub device: Device,
+    /// What they are computed with on the processor.
+    pub isa: InstructionSet,
     /// At most so many members of each bundle; `None` = all.
     pub members: Option<usize>,
     /// Dropout draws a member; `None` = what the bundle asks for, 0 = one pass without dropout.

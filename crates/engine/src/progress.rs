@@ -10,6 +10,8 @@ pub trait Progress: Sync {
     fn advance(&self, steps: u64);
     /// Something that a person should read (a warning, a skipped site), one line.
     fn note(&self, line: &str);
+    /// Something for those who asked to hear more, one line.
+    fn detail(&self, _line: &str) {}
     /// The stage is over.
     fn end(&self);
 }

@@ -58,6 +58,7 @@ pub fn segment(params: &SegmentParams, context: &Context) -> Result<RunSummary, 
                 summary
                     .warnings
                     .extend(info.warnings.iter().map(|what| format!("{path:?}: {what}")));
+                context.progress.detail(&networks.working_set_line(plane.dim()));
                 let normalized = image::normalize_nuclear(plane.view());
                 let segmented = if normalized.constant {
                     summary.warnings.push(format!(

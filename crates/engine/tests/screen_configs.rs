@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use engine::{GatherParams, NetworkParams, Settings};
 
 /// Settings that there are, without the names of channels; a new one belongs into the template.
-const SETTINGS: usize = 31;
+const SETTINGS: usize = 32;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/screen")

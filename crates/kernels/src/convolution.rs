@@ -282,18 +282,9 @@ mod tests {
         a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     }
 
-    fn isas() -> Vec<Isa> {
-        let mut isas = vec![Isa::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                isas.push(Isa::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") {
-                isas.push(Isa::Avx512);
-            }
-        }
-        isas
+    fn isas() -> impl Iterator<Item = Isa> {
+        let all = [Isa::Portable, Isa::Avx2, Isa::Avx512];
+        all.into_iter().filter(|isa| isa.available())
     }
 
     #[test]
@@ -305,6 +296,9 @@ mod tests {
             (16, 32, 1, 2, 0, 6, 6),
             (48, 16, 1, 1, 0, 5, 4),
             (3, 5, 3, 1, 1, 4, 6),
+            // Winograd: more kernels than one block of sums, and a batch of several blocks of tiles.
+            (80, 144, 3, 1, 1, 9, 6),
+            (32, 16, 3, 1, 1, 37, 41),
         ] {
             let shape = ConvolutionShape {
                 batch: 3,

@@ -8,26 +8,22 @@
 //! (kernel row, kernel column, channel in, channel out). The result of a call does not depend on the
 //! number of threads. `unsafe` lives in this room alone.
 
-mod batch_norm_op;
 mod convolution;
-mod convolution_op;
 mod graph;
-mod loss_op;
-mod normalization;
 mod peak;
 mod philox;
 mod plan;
 mod simd;
 mod training;
-mod upsample_op;
 
-pub use batch_norm_op::{BatchMoments, batch_norm};
 pub use convolution::{Activation, ConvolutionShape};
-pub use convolution_op::{conv2d, conv2d_bias};
 pub use graph::{ConvolutionNode, Graph, MapShape, NodeId, Operation};
-pub use loss_op::{SegmentationTargets, segmentation_loss, segmentation_loss_reference};
 pub use peak::fused_multiply_add_peak;
 pub use philox::Philox;
 pub use plan::{Plan, RealOperations, Workspace};
 pub use simd::{Isa, IsaError};
-pub use upsample_op::upsample_nearest2;
+pub use training::{
+    AdamwStep, BatchMoments, LayerOptions, SegmentationTargets, TrainingMemory, adamw_step, batch_norm,
+    channel_dropout, concatenate, conv2d, conv2d_bias, conv2d_linear, convolution_layer, global_mean,
+    max_pool2, relu, segmentation_loss, segmentation_loss_reference, upsample_bilinear2, upsample_nearest2,
+};

@@ -1,187 +1,218 @@
-//! The gradient of every operation, against finite differences and against candle where candle is right.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+//! Convolution and normalisation against their definitions in f64, and against candle where candle is right.
+#![allow(missing_docs, clippy::unwrap_used)]
 
-use candle_core::{Device, Result, Tensor, Var};
-use kernels::{
-    Activation, Philox, SegmentationTargets, batch_norm, conv2d, conv2d_bias, segmentation_loss,
-    segmentation_loss_reference, upsample_nearest2,
-};
+mod plain;
 
-fn random(shape: &[usize], stream: u32) -> Tensor {
-    let mut random = Philox::new(11, [stream, 0, 0]);
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| random.normal()).collect();
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
-}
+use candle_core::{Tensor, Var};
+use kernels::{Activation, LayerOptions, batch_norm, conv2d, conv2d_bias, conv2d_linear, convolution_layer};
+use plain::{Shape, check, flat, normal, random_input, tensor, variable};
 
-/// A scalar whose gradient by `out` is a fixed random tensor.
-fn project(out: &Tensor) -> Tensor {
-    (out * random(out.dims(), 99)).unwrap().sum_all().unwrap()
-}
+/// (batch, rows, columns, channels in, channels out, (kernel, stride, padding)).
+type Case = (usize, usize, usize, usize, usize, (usize, usize, usize));
 
-fn value(loss: &Tensor) -> f64 {
-    f64::from(loss.to_scalar::<f32>().unwrap())
-}
+/// Winograd's method and the direct one, odd sizes, channel counts that fill no vector, steps on maps that are not square.
+const CASES: [Case; 10] = [
+    (2, 5, 7, 16, 32, (3, 1, 1)),
+    (1, 9, 6, 48, 16, (3, 1, 1)),
+    (3, 1, 2, 16, 16, (3, 1, 1)),
+    (2, 5, 6, 5, 7, (3, 1, 1)),
+    (1, 8, 9, 16, 32, (3, 2, 1)),
+    (1, 9, 8, 3, 19, (3, 2, 1)),
+    (2, 7, 5, 1, 16, (3, 2, 1)),
+    (2, 6, 7, 16, 32, (1, 2, 0)),
+    (2, 3, 4, 20, 3, (1, 1, 0)),
+    (1, 7, 8, 4, 6, (5, 3, 2)),
+];
 
-/// Compares the gradient along a random direction with a central difference.
-fn check(variables: &[Var], tolerance: f64, loss: impl Fn() -> Result<Tensor>) {
-    let gradients = loss().unwrap().backward().unwrap();
-    for (index, variable) in variables.iter().enumerate() {
-        let direction = random(variable.dims(), 50 + index as u32);
-        let start = variable.as_tensor().copy().unwrap();
-        let step = 1e-2;
-        let at = |scale: f64| {
-            variable
-                .set(&(&start + direction.affine(scale, 0.0).unwrap()).unwrap())
-                .unwrap();
-            value(&loss().unwrap())
-        };
-        // Richardson: the cubic term of the central difference cancels.
-        let near = (at(step) - at(-step)) / (2.0 * step);
-        let far = (at(2.0 * step) - at(-2.0 * step)) / (4.0 * step);
-        let numeric = (4.0 * near - far) / 3.0;
-        variable.set(&start).unwrap();
-        let gradient = gradients
-            .get(variable.as_tensor())
-            .expect("every variable has a gradient");
-        let analytic = value(&(gradient * direction).unwrap().sum_all().unwrap());
-        let scale = numeric.abs().max(analytic.abs()).max(1.0);
-        assert!(
-            (numeric - analytic).abs() < tolerance * scale,
-            "variable {index}: {numeric} against {analytic}"
-        );
-    }
+fn inputs(case: Case) -> (Shape, Vec<plain::Input>) {
+    let (batch, rows, columns, channels_in, channels_out, (kernel, _, _)) = case;
+    let weights = [kernel, kernel, channels_in, channels_out];
+    (
+        Shape(batch, rows, columns, channels_in),
+        vec![
+            random_input(&[batch, rows, columns, channels_in], 1),
+            random_input(&weights, 2),
+        ],
+    )
 }
 
 #[test]
 fn conv2d_by_finite_differences() {
-    for (stride, padding, kernel, size) in [
-        (1, 1, 3, 6),
-        (2, 1, 3, 8),
-        (2, 1, 3, 7),
-        (1, 0, 1, 5),
-        (2, 0, 1, 6),
-    ] {
-        let x = Var::from_tensor(&random(&[2, size, size, 16], 1)).unwrap();
-        let w = Var::from_tensor(&random(&[kernel, kernel, 16, 32], 2)).unwrap();
-        check(&[x.clone(), w.clone()], 2e-3, || {
-            Ok(project(&conv2d(&x, &w, stride, padding)?))
-        });
+    for case in CASES {
+        let (shape, inputs) = inputs(case);
+        let sizes = case.5;
+        check(
+            &format!("conv2d {case:?}"),
+            &inputs,
+            |v| conv2d(&v[0], &v[1], sizes.1, sizes.2).unwrap(),
+            |v| plain::convolution(&v[0], shape, &v[1], sizes).0,
+        );
     }
 }
 
 #[test]
+fn conv2d_with_bias_by_finite_differences() {
+    for case in CASES {
+        let (shape, mut inputs) = inputs(case);
+        let sizes = case.5;
+        inputs.push(random_input(&[case.4], 3));
+        check(
+            &format!("conv2d with bias {case:?}"),
+            &inputs,
+            |v| conv2d_linear(&v[0], &v[1], &v[2], (sizes.1, sizes.2)).unwrap(),
+            |v| {
+                let mut out = plain::convolution(&v[0], shape, &v[1], sizes).0;
+                for (value, bias) in out.iter_mut().zip(v[2].iter().cycle()) {
+                    *value += bias;
+                }
+                out
+            },
+        );
+    }
+}
+
+#[test]
+fn batch_norm_by_finite_differences() {
+    for (rows, channels, relu) in [(60, 16, false), (70, 19, true), (2, 3, false), (131, 33, true)] {
+        let inputs = [
+            random_input(&[1, rows, 1, channels], 1),
+            random_input(&[channels], 2),
+            random_input(&[channels], 3),
+        ];
+        check(
+            &format!("batch norm {rows} {channels} {relu}"),
+            &inputs,
+            |v| {
+                batch_norm(&v[0], &v[1], &v[2], plain::EPSILON as f32, relu)
+                    .unwrap()
+                    .0
+            },
+            |v| plain::batch_norm(&v[0], &v[1], &v[2], relu),
+        );
+    }
+}
+
+#[test]
+fn convolution_layer_by_finite_differences() {
+    for (case, relu) in CASES.into_iter().zip([true, false].into_iter().cycle()) {
+        let (shape, mut inputs) = inputs(case);
+        let (_, stride, padding) = case.5;
+        inputs.push(random_input(&[case.4], 3));
+        inputs.push(random_input(&[case.4], 4));
+        let options = LayerOptions {
+            stride,
+            padding,
+            epsilon: plain::EPSILON as f32,
+            relu,
+        };
+        check(
+            &format!("layer {case:?} {relu}"),
+            &inputs,
+            |v| convolution_layer(&v[0], &v[1], &v[2], &v[3], options).unwrap().0,
+            |v| {
+                plain::batch_norm(
+                    &plain::convolution(&v[0], shape, &v[1], case.5).0,
+                    &v[2],
+                    &v[3],
+                    relu,
+                )
+            },
+        );
+    }
+}
+
+#[test]
+fn moments_are_those_of_the_batch() {
+    let values = normal(5000 * 3, 1);
+    let x = tensor(values.iter().map(|v| v * 0.01 + 1000.0).collect(), &[5000, 3]);
+    let one = tensor(vec![1.0; 3], &[3]);
+    let moments = batch_norm(&x, &one, &one, 1e-5, false).unwrap().1;
+    for channel in 0..3 {
+        let of: Vec<f64> = flat(&x)
+            .iter()
+            .skip(channel)
+            .step_by(3)
+            .map(|v| f64::from(*v))
+            .collect();
+        let mean = of.iter().sum::<f64>() / 5000.0;
+        let variance = of.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 5000.0;
+        assert!((f64::from(moments.mean[channel]) - mean).abs() < 1e-4);
+        assert!((f64::from(moments.variance[channel]) / variance - 1.0).abs() < 1e-4);
+    }
+}
+
+/// Largest difference as a share of the largest value of `b`.
+fn difference(a: &Tensor, b: &Tensor) -> f32 {
+    let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    largest(&(a - b).unwrap()) / largest(b)
+}
+
+fn gradients(out: &Tensor, of: [&Var; 2]) -> [Tensor; 2] {
+    let weights = tensor(normal(out.elem_count(), 99), out.dims());
+    let found = (out * weights).unwrap().sum_all().unwrap().backward().unwrap();
+    of.map(|variable| found.get(variable).unwrap().clone())
+}
+
+#[test]
 fn conv2d_equals_candle_forward_and_backward() {
-    let x = Var::from_tensor(&random(&[2, 8, 8, 5], 1)).unwrap();
-    let w = Var::from_tensor(&random(&[3, 3, 5, 7], 2)).unwrap();
-    for stride in [1, 2] {
+    for (channels_in, channels_out, stride) in [(5, 7, 1), (5, 7, 2), (16, 48, 1), (32, 16, 2)] {
+        let x = variable(normal(2 * 8 * 8 * channels_in, 1), &[2, 8, 8, channels_in]);
+        let w = variable(
+            normal(9 * channels_in * channels_out, 2),
+            &[3, 3, channels_in, channels_out],
+        );
         let ours = conv2d(&x, &w, stride, 1).unwrap();
-        let candle_x = x.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
-        let candle_w = w.permute((3, 2, 0, 1)).unwrap().contiguous().unwrap();
-        let theirs = candle_x
-            .conv2d(&candle_w, 1, stride, 1, 1)
+        let theirs = x
+            .permute((0, 3, 1, 2))
+            .unwrap()
+            .contiguous()
+            .unwrap()
+            .conv2d(
+                &w.permute((3, 2, 0, 1)).unwrap().contiguous().unwrap(),
+                1,
+                stride,
+                1,
+                1,
+            )
             .unwrap()
             .permute((0, 2, 3, 1))
             .unwrap();
-        let largest = |a: &Tensor, b: &Tensor| value(&(a - b).unwrap().abs().unwrap().max_all().unwrap());
-        assert!(largest(&ours, &theirs) < 1e-4);
-        let (g1, g2) = (
-            project(&ours).backward().unwrap(),
-            project(&theirs).backward().unwrap(),
-        );
-        assert!(largest(g1.get(&x).unwrap(), g2.get(&x).unwrap()) < 1e-4);
-        assert!(largest(g1.get(&w).unwrap(), g2.get(&w).unwrap()) < 1e-3);
+        assert!(difference(&ours, &theirs) < 1e-5);
+        let (a, b) = (gradients(&ours, [&x, &w]), gradients(&theirs, [&x, &w]));
+        assert!(difference(&a[0], &b[0]) < 1e-5 && difference(&a[1], &b[1]) < 1e-5);
     }
 }
 
 #[test]
 fn inference_convolution_adds_bias_and_relu() {
-    let (x, w, b) = (
-        random(&[1, 6, 5, 3], 1),
-        random(&[3, 3, 3, 20], 2),
-        random(&[20], 3),
-    );
-    let plain = conv2d(&x, &w, 1, 1)
-        .unwrap()
-        .broadcast_add(&b)
-        .unwrap()
-        .relu()
-        .unwrap();
-    let fused = conv2d_bias(&x, &w, &b, (1, 1), Activation::Relu).unwrap();
-    assert!(value(&(plain - fused).unwrap().abs().unwrap().max_all().unwrap()) < 1e-5);
-}
-
-#[test]
-fn batch_norm_by_finite_differences() {
-    for (channels, relu) in [(16, false), (19, false), (16, true)] {
-        let x = Var::from_tensor(&random(&[3, 4, 5, channels], 1)).unwrap();
-        let gamma = Var::from_tensor(&random(&[channels], 2)).unwrap();
-        let beta = Var::from_tensor(&random(&[channels], 3)).unwrap();
-        // A corner of the ReLU that lies between the two points of the difference costs some accuracy.
-        let tolerance = if relu { 5e-2 } else { 2e-3 };
-        check(&[x.clone(), gamma.clone(), beta.clone()], tolerance, || {
-            Ok(project(&batch_norm(&x, &gamma, &beta, 1e-5, relu)?.0))
-        });
+    for (channels_in, channels_out) in [(3, 20), (16, 32)] {
+        let x = tensor(normal(30 * channels_in, 1), &[1, 6, 5, channels_in]);
+        let w = tensor(
+            normal(9 * channels_in * channels_out, 2),
+            &[3, 3, channels_in, channels_out],
+        );
+        let b = tensor(normal(channels_out, 3), &[channels_out]);
+        let plain = conv2d(&x, &w, 1, 1).unwrap().broadcast_add(&b).unwrap();
+        let fused = conv2d_bias(&x, &w, &b, (1, 1), Activation::Relu).unwrap();
+        assert!(difference(&fused, &plain.relu().unwrap()) < 1e-5);
     }
 }
 
 #[test]
-fn relu_after_batch_norm_equals_candle() {
-    let x = Var::from_tensor(&random(&[3, 4, 5, 16], 1)).unwrap();
-    let gamma = Var::from_tensor(&random(&[16], 2)).unwrap();
-    let beta = Var::from_tensor(&random(&[16], 3)).unwrap();
-    let fused = project(&batch_norm(&x, &gamma, &beta, 1e-5, true).unwrap().0)
-        .backward()
-        .unwrap();
-    let apart = batch_norm(&x, &gamma, &beta, 1e-5, false)
-        .unwrap()
-        .0
-        .relu()
-        .unwrap();
-    let apart = project(&apart).backward().unwrap();
-    for variable in [&x, &gamma, &beta] {
-        let difference = (fused.get(variable).unwrap() - apart.get(variable).unwrap()).unwrap();
-        assert!(value(&difference.abs().unwrap().max_all().unwrap()) < 1e-4);
-    }
-}
-
-#[test]
-fn batch_norm_refuses_a_single_value_a_channel() {
-    let (x, one) = (
-        random(&[1, 1, 1, 16], 1),
-        Tensor::ones(16, candle_core::DType::F32, &Device::Cpu).unwrap(),
-    );
-    assert!(batch_norm(&x, &one, &one, 1e-5, false).is_err());
-}
-
-#[test]
-fn upsample_by_finite_differences_with_a_second_user() {
-    let x = Var::from_tensor(&random(&[2, 3, 4, 5], 1)).unwrap();
-    check(std::slice::from_ref(&x), 2e-3, || {
-        project(&upsample_nearest2(&x)?) + project(&x.affine(10.0, 0.0)?)
-    });
-}
-
-#[test]
-fn segmentation_loss_by_finite_differences_and_reference() {
-    let logits = Var::from_tensor(&random(&[2, 3, 3, 16], 1)).unwrap();
-    let mut stream = Philox::new(5, [0; 3]);
-    let values = (0..2 * 3 * 3 * 16)
-        .map(|i| {
-            if i % 4 == 3 {
-                stream.uniform()
-            } else {
-                f32::from(stream.uniform() > 0.6)
-            }
-        })
-        .collect();
-    let targets = SegmentationTargets { values };
-    check(std::slice::from_ref(&logits), 2e-3, || {
-        segmentation_loss(&logits, &targets)
-    });
-    let ours = segmentation_loss(&logits, &targets).unwrap();
-    let reference = segmentation_loss_reference(&logits, &targets).unwrap();
-    assert!((value(&ours) - value(&reference)).abs() < 1e-5);
-    let (g1, g2) = (ours.backward().unwrap(), reference.backward().unwrap());
-    let difference = (g1.get(&logits).unwrap() - g2.get(&logits).unwrap()).unwrap();
-    assert!(value(&difference.abs().unwrap().max_all().unwrap()) < 1e-6);
+fn shapes_that_do_not_fit_are_errors() {
+    let x = tensor(normal(50, 1), &[1, 5, 5, 2]);
+    let w = tensor(normal(54, 2), &[3, 3, 2, 3]);
+    let three = tensor(vec![1.0; 3], &[3]);
+    let two = tensor(vec![1.0; 2], &[2]);
+    assert!(conv2d(&x, &w, 0, 1).is_err());
+    assert!(conv2d(&x.reshape((1, 5, 2, 5)).unwrap(), &w, 1, 1).is_err());
+    assert!(conv2d_linear(&x, &w, &two, (1, 1)).is_err());
+    let options = LayerOptions {
+        stride: 1,
+        padding: 1,
+        epsilon: 1e-5,
+        relu: true,
+    };
+    assert!(convolution_layer(&x, &w, &two, &two, options).is_err());
+    assert!(convolution_layer(&x, &w, &three, &two, options).is_err());
 }

@@ -211,3 +211,50 @@ fn one_workspace_serves_plans_of_equal_structure() {
     }
     assert_eq!(sums[0], sums[1]);
 }
+
+/// Draws are computed together where they can be; each must come out as if it were alone.
+#[test]
+fn a_draw_does_not_depend_on_the_draws_beside_it() {
+    let graph = networks::segmentation();
+    let size = (32, 48);
+    let image = Values(9).take(size.0 * size.1);
+    let mut all = draws(&graph, 5, false);
+    all.extend(draws(&graph, 1, true));
+    all.extend(draws(&graph, 2, false));
+    all.push(vec![vec![0.0; 16]]);
+    for isa in isas() {
+        let plan = Plan::compile(&graph, isa);
+        let together = run(&plan, &image, 1, size, &all);
+        assert_eq!(together.len(), all.len());
+        for (index, draw) in all.iter().enumerate() {
+            let alone = run(&plan, &image, 1, size, std::slice::from_ref(draw));
+            assert_eq!(together[index].0, index);
+            assert!(alone[0].2 == together[index].2, "{isa:?}: draw {index}");
+        }
+        assert!(together[0].2 != together[1].2, "masks do something");
+    }
+}
+
+/// Cut at a multiple of 64 pixels, an image gives the same bytes where the cut is out of sight.
+#[test]
+fn tiles_have_no_seam() {
+    let graph = networks::unet(16);
+    let (rows, columns, cut) = (64, 320, 64);
+    let image = Values(8).take(3 * rows * columns);
+    let tile: Vec<f32> = image
+        .chunks(columns)
+        .flat_map(|row| row[cut..].to_vec())
+        .collect();
+    for isa in isas() {
+        let plan = Plan::compile(&graph, isa);
+        let whole = run(&plan, &image, 1, (rows, columns), &[]);
+        let part = run(&plan, &tile, 1, (rows, columns - cut), &[]);
+        let rows = whole[0].2.chunks(columns).zip(part[0].2.chunks(columns - cut));
+        let mut equal = 0;
+        for (whole, part) in rows {
+            assert!(whole[192..] == part[128..], "{isa:?}: a seam");
+            equal += usize::from(whole[64..] == *part);
+        }
+        assert!(equal == 0, "near the cut the tile sees zeros");
+    }
+}

@@ -1,20 +1,22 @@
 //! Running an ensemble of classifiers on crops.
 
-use candle_core::{Device, Tensor};
-use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, Axis, s};
+use ndarray::{Array2, Array3, Array4, ArrayView3, Axis, s};
 use rayon::prelude::*;
 
 use crate::bundle::Bundle;
 use crate::device::DeviceChoice;
+use crate::ensemble::{Ensemble, Method};
 use crate::error::ModelError;
 use crate::input::{INPUT_PX, classification_input, symmetry};
-use crate::network::{ClassificationNetwork, Draw, InferencePass, Network};
+use crate::network::ClassificationNetwork;
 use crate::weights::Weights;
 
 /// Flips and quarter turns that every crop is seen under: worth more than a second member (RECIPES C).
 pub const SYMMETRIES: usize = 8;
-/// Crops that one call of the network sees.
-const BATCH: usize = 32;
+/// Crops that one call of the network sees, each under all symmetries: as many as keep the maps in a core's cache.
+const BATCH: usize = 4;
+/// Pixels of one view of a crop.
+const VIEW: usize = INPUT_PX * INPUT_PX;
 
 /// Everything that the members say of the crops; nothing is averaged but where it says so.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,56 +31,50 @@ pub struct ClassSamples {
 
 /// An ensemble of classifiers, ready to run.
 pub struct Classifier {
-    network: ClassificationNetwork,
-    members: Vec<Weights>,
-    seed: u64,
-    draws: usize,
-    device: Device,
+    ensemble: Ensemble<ClassificationNetwork>,
 }
 
 impl Classifier {
     /// Prepares a bundle.
     ///
-    /// Errors: a bundle of another task, a device that is not there.
+    /// Errors: a bundle of another task, a device that is not there, weights that do not fit the network.
     pub fn new(bundle: &Bundle, device: &DeviceChoice) -> Result<Self, ModelError> {
-        let Network::Classification(network) = &bundle.manifest.network else {
-            return Err(ModelError::WrongTask {
-                name: bundle.manifest.name.clone(),
-                found: bundle.manifest.task.name(),
-                wanted: "classify",
-            });
-        };
-        let mut classifier = Self::from_weights(
-            network.clone(),
-            bundle.weights.clone(),
-            bundle.manifest.seed,
-            device,
-        )?;
-        classifier.draws = bundle.manifest.draws;
-        Ok(classifier)
+        Self::with_method(bundle, device, Method::default())
+    }
+
+    /// Prepares a bundle to be computed in another way: the second opinion on [`new`](Self::new).
+    ///
+    /// Errors: as [`new`](Self::new).
+    pub fn with_method(bundle: &Bundle, device: &DeviceChoice, method: Method) -> Result<Self, ModelError> {
+        Ok(Self {
+            ensemble: Ensemble::new(bundle, device, method)?,
+        })
     }
 
     /// Prepares members that are not in a bundle yet.
     ///
-    /// Errors: a device that is not there.
+    /// Errors: a device that is not there, weights that do not fit the network.
     pub fn from_weights(
         network: ClassificationNetwork,
-        members: Vec<Weights>,
+        members: &[Weights],
         seed: u64,
         device: &DeviceChoice,
     ) -> Result<Self, ModelError> {
         Ok(Self {
-            network,
-            members,
-            seed,
-            draws: 1,
-            device: device.open()?,
+            ensemble: Ensemble::from_weights(network, members, seed, (device, Method::default()))?,
         })
     }
 
     /// Dropout draws that the bundle asks for.
     pub fn draws(&self) -> usize {
-        self.draws
+        self.ensemble.draws
+    }
+
+    /// Bytes of the buffers of one call; `None` on a GPU.
+    pub fn working_set(&self) -> Option<usize> {
+        let batch = BATCH * SYMMETRIES;
+        let plan = self.ensemble.working_set((batch, INPUT_PX, INPUT_PX))?;
+        Some(plan + batch * VIEW * size_of::<f32>())
     }
 
     /// Samples of every crop from the given members (all where `None`), `draws` dropout draws each.
@@ -93,89 +89,120 @@ impl Classifier {
         members: Option<&[usize]>,
         draws: usize,
     ) -> Result<ClassSamples, ModelError> {
-        let all: Vec<usize> = (0..self.members.len()).collect();
+        let all: Vec<usize> = (0..self.ensemble.len()).collect();
         let members = members.unwrap_or(&all);
-        let (objects, classes) = (crops.len_of(Axis(0)), self.network.classes);
-        let views: Vec<ArrayView2<f32>> = crops.axis_iter(Axis(0)).collect();
-        let inputs: Vec<Array2<f32>> = views.into_par_iter().map(classification_input).collect();
-        let samples = SYMMETRIES * draws.max(1);
-        let mut out = ClassSamples {
-            probability: Array4::zeros((members.len(), samples, objects, classes)),
-            energy: Array2::zeros((members.len(), objects)),
-            embedding: Array3::zeros((members.len(), objects, self.network.widths[3])),
-        };
-        for (slot, &member) in members.iter().enumerate() {
-            let mut pass = InferencePass::new(&self.members[member], &self.device)?;
-            for first in (0..objects).step_by(BATCH) {
-                let batch = &inputs[first..objects.min(first + BATCH)];
-                self.predict_batch(&mut pass, (slot, member as u32), first, batch, draws, &mut out)?;
-            }
+        let starts: Vec<usize> = (0..crops.len_of(Axis(0))).step_by(BATCH).collect();
+        let batches: Result<Vec<ClassSamples>, ModelError> = starts
+            .into_par_iter()
+            .map(|first| {
+                let last = (first + BATCH).min(crops.len_of(Axis(0)));
+                self.predict_batch(crops.slice(s![first..last, .., ..]), members, draws)
+            })
+            .collect();
+        let mut out = self.empty(crops.len_of(Axis(0)), members.len(), draws);
+        for (index, batch) in batches?.iter().enumerate() {
+            let objects = index * BATCH..index * BATCH + batch.energy.len_of(Axis(1));
+            let mut probability = out.probability.slice_mut(s![.., .., objects.clone(), ..]);
+            probability.assign(&batch.probability);
+            out.energy
+                .slice_mut(s![.., objects.clone()])
+                .assign(&batch.energy);
+            let mut embedding = out.embedding.slice_mut(s![.., objects, ..]);
+            embedding.assign(&batch.embedding);
         }
         Ok(out)
     }
 
     fn predict_batch(
         &self,
-        pass: &mut InferencePass,
-        (slot, member): (usize, u32),
-        first: usize,
-        batch: &[Array2<f32>],
+        crops: ArrayView3<f32>,
+        members: &[usize],
         draws: usize,
-        out: &mut ClassSamples,
-    ) -> Result<(), ModelError> {
-        let (rows, share) = (first..first + batch.len(), 1.0 / SYMMETRIES as f32);
-        for index in 0..SYMMETRIES {
-            let pixels: Vec<f32> = batch
-                .iter()
-                .flat_map(|input| symmetry(input.view(), index).iter().copied().collect::<Vec<_>>())
-                .collect();
-            let x = Tensor::from_vec(pixels, (batch.len(), INPUT_PX, INPUT_PX, 1), &self.device)?;
-            let pooled = self.network.trunk(pass, &x)?;
-            pass.draw = None;
-            let logits = to_array(&self.network.head(pass, &pooled)?)?;
-            for (row, logits) in rows.clone().zip(logits.rows()) {
-                let largest = logits.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-                let sum: f32 = logits.iter().map(|z| (z - largest).exp()).sum();
-                out.energy[[slot, row]] -= (largest + sum.ln()) * share;
-            }
-            let mut embedding = out.embedding.slice_mut(s![slot, rows.clone(), ..]);
-            embedding.scaled_add(share, &to_array(&pooled)?);
-            for draw in 0..draws.max(1) {
-                let logits = if draws == 0 {
-                    logits.clone()
-                } else {
-                    pass.draw = Some(Draw {
-                        seed: self.seed,
-                        member,
-                        draw: draw as u32,
-                    });
-                    to_array(&self.network.head(pass, &pooled)?)?
-                };
-                let sample = draw * SYMMETRIES + index;
-                let mut probability = out.probability.slice_mut(s![slot, sample, rows.clone(), ..]);
-                probability.assign(&softmax(logits.view()));
+    ) -> Result<ClassSamples, ModelError> {
+        let views = views(crops);
+        let shape = (crops.len_of(Axis(0)) * SYMMETRIES, INPUT_PX, INPUT_PX);
+        let mut out = self.empty(crops.len_of(Axis(0)), members.len(), draws);
+        for (slot, &member) in members.iter().enumerate() {
+            // The first pass has no dropout: energy and embedding are of it, and the probabilities of 0 draws.
+            let mut passes = vec![None];
+            passes.extend(self.ensemble.draws_of(member, draws));
+            let mut sink = |pass: usize, result: usize, values: &[f32]| match (result, pass) {
+                (0, _) => out.add_embedding(slot, values),
+                (_, 0) => {
+                    out.add_energy(slot, values);
+                    if draws == 0 {
+                        out.set_probability((slot, 0), values);
+                    }
+                }
+                _ => out.set_probability((slot, pass - 1), values),
+            };
+            self.ensemble.run(member, shape, &views, &passes, &mut sink)?;
+        }
+        Ok(out)
+    }
+
+    fn empty(&self, objects: usize, members: usize, draws: usize) -> ClassSamples {
+        let network = &self.ensemble.network;
+        ClassSamples {
+            probability: Array4::zeros((members, SYMMETRIES * draws.max(1), objects, network.classes)),
+            energy: Array2::zeros((members, objects)),
+            embedding: Array3::zeros((members, objects, network.widths[3])),
+        }
+    }
+}
+
+/// The network's input for every symmetry of every crop: crop × symmetry × row × column.
+fn views(crops: ArrayView3<f32>) -> Vec<f32> {
+    let mut views = vec![0.0; crops.len_of(Axis(0)) * SYMMETRIES * VIEW];
+    for (crop, of_crop) in crops.outer_iter().zip(views.chunks_exact_mut(SYMMETRIES * VIEW)) {
+        let input = classification_input(crop);
+        for (index, view) in of_crop.chunks_exact_mut(VIEW).enumerate() {
+            for (to, from) in view.iter_mut().zip(symmetry(input.view(), index)) {
+                *to = *from;
             }
         }
-        Ok(())
+    }
+    views
+}
+
+/// Values of a batch come as (crop × symmetry) × channel.
+impl ClassSamples {
+    fn add_embedding(&mut self, slot: usize, pooled: &[f32]) {
+        let channels = self.embedding.len_of(Axis(2));
+        for (crop, of_crop) in pooled.chunks_exact(SYMMETRIES * channels).enumerate() {
+            let mut mean = self.embedding.slice_mut(s![slot, crop, ..]);
+            for of_view in of_crop.chunks_exact(channels) {
+                for (sum, value) in mean.iter_mut().zip(of_view) {
+                    *sum += value / SYMMETRIES as f32;
+                }
+            }
+        }
+    }
+
+    fn add_energy(&mut self, slot: usize, logits: &[f32]) {
+        let classes = self.probability.len_of(Axis(3));
+        for (view, logits) in logits.chunks_exact(classes).enumerate() {
+            let (largest, sum) = largest_and_sum(logits);
+            let energy = &mut self.energy[[slot, view / SYMMETRIES]];
+            *energy -= (largest + sum.ln()) / SYMMETRIES as f32;
+        }
+    }
+
+    fn set_probability(&mut self, (slot, draw): (usize, usize), logits: &[f32]) {
+        let classes = self.probability.len_of(Axis(3));
+        for (view, logits) in logits.chunks_exact(classes).enumerate() {
+            let (largest, sum) = largest_and_sum(logits);
+            let (object, sample) = (view / SYMMETRIES, draw * SYMMETRIES + view % SYMMETRIES);
+            let mut probability = self.probability.slice_mut(s![slot, sample, object, ..]);
+            for (p, z) in probability.iter_mut().zip(logits) {
+                *p = (z - largest).exp() / sum;
+            }
+        }
     }
 }
 
-fn to_array(tensor: &Tensor) -> Result<Array2<f32>, ModelError> {
-    let (rows, columns) = tensor.dims2()?;
-    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-    Ok(Array2::from_shape_fn((rows, columns), |(r, c)| {
-        values[r * columns + c]
-    }))
-}
-
-/// exp(z - max) / Σ exp(z - max), row by row.
-fn softmax(logits: ArrayView2<f32>) -> Array2<f32> {
-    let mut out = logits.to_owned();
-    for mut row in out.rows_mut() {
-        let largest = row.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        row.mapv_inplace(|z| (z - largest).exp());
-        let sum = row.sum();
-        row.mapv_inplace(|e| e / sum);
-    }
-    out
+/// The largest logit, and Σ exp(logit - largest).
+fn largest_and_sum(logits: &[f32]) -> (f32, f32) {
+    let largest = logits.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+    (largest, logits.iter().map(|z| (z - largest).exp()).sum())
 }

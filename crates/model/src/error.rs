@@ -60,6 +60,9 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// An ensemble without members.
+    #[error("the ensemble has no member; ask for at least one")]
+    NoMember,
     /// An image that the network cannot take as it is.
     #[error("an image side of {size} px cannot be used; this network needs a multiple of {multiple}")]
     Size {

@@ -12,26 +12,30 @@ mod bench;
 mod bundle;
 mod classifier;
 mod device;
+mod ensemble;
 mod error;
 mod input;
 mod network;
 mod reflection;
 mod safetensors_check;
 mod segmenter;
+mod tiles;
 mod train;
 mod weights;
 
-pub use bench::{BenchNetwork, InferenceBench, TrainingBench};
+pub use bench::{BenchNetwork, InferenceBench, TrainingBench, core_peak};
 pub use bundle::{
     Bundle, BundleParts, ClassificationReference, ClassificationTrust, FORMAT_VERSION, Manifest, Part,
     SegmentationTrust, Task, Trust,
 };
 pub use classifier::{ClassSamples, Classifier, SYMMETRIES};
 pub use device::DeviceChoice;
+pub use ensemble::Method;
 pub use error::{BundleError, ModelError};
 pub use input::{CROP_PX, CropNormalization, INPUT_PX, classification_input};
+pub use kernels::{Isa, IsaError};
 pub use network::{ClassificationNetwork, Network, SegmentationNetwork};
-pub use segmenter::{MapSamples, Segmenter};
+pub use segmenter::{MapSamples, MemberMaps, Segmenter};
 pub use train::{
     ClassificationRecipe, ClassificationSample, Modality, SegmentationRecipe, SegmentationSample,
     SegmentationVersion, Step, Verdict, train_classifier, train_segmenter,

@@ -128,7 +128,7 @@ fn training_learns_repeats_itself_and_resumes_to_the_same_weights() {
         classes: 2,
         dropout: 0.2,
     };
-    let classifier = Classifier::from_weights(network, vec![whole], 0, &DeviceChoice::Cpu).unwrap();
+    let classifier = Classifier::from_weights(network, &[whole], 0, &DeviceChoice::Cpu).unwrap();
     let samples = samples();
     let mut crops = Array3::zeros((samples.len(), 64, 64));
     for (mut to, sample) in crops.outer_iter_mut().zip(&samples) {
@@ -151,8 +151,7 @@ fn samples_do_not_depend_on_the_other_crops_of_the_call() {
         classes: 2,
         dropout: 0.2,
     };
-    let classifier =
-        Classifier::from_weights(network, vec![weights.unwrap()], 7, &DeviceChoice::Cpu).unwrap();
+    let classifier = Classifier::from_weights(network, &[weights.unwrap()], 7, &DeviceChoice::Cpu).unwrap();
     let samples = samples();
     let mut crops = Array3::zeros((samples.len(), 64, 64));
     for (mut to, sample) in crops.outer_iter_mut().zip(&samples) {

@@ -28,6 +28,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode> {
         Command::Track(track) => crate::tracking::track(track, console),
         Command::Train(train) => crate::training::train(train, console),
         Command::Evaluate(evaluate) => crate::training::evaluate(evaluate, console),
+        Command::Bench(bench) => crate::bench::run(bench, console),
         Command::Models(models) => run_models(models, console),
         Command::Completions(completions) => {
             let mut script = Vec::new();

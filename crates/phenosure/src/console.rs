@@ -128,6 +128,12 @@ impl Progress for Console {
         self.say(line);
     }
 
+    fn detail(&self, line: &str) {
+        if self.verbose > 0 {
+            self.write(line);
+        }
+    }
+
     fn end(&self) {
         self.with_bar(|bar| {
             if let Some(bar) = bar.take() {

@@ -8,6 +8,7 @@ use crate::console::Console;
 /// Lines of one kind that a terminal shows before it says how many more there are.
 const SHOWN: usize = 12;
 
+/// One object on one line of stdout.
 pub fn json(console: &Console, value: &impl serde::Serialize) {
     let text = serde_json::to_string(value).unwrap_or_default();
     console.out(&format!("{text}\n"));

@@ -30,6 +30,7 @@ fn params(arguments: &TrainArguments) -> Result<TrainParams> {
         length: arguments.length,
         from: arguments.from.clone(),
         device: arguments.device.parse()?,
+        isa: arguments.isa.parse()?,
         threads: arguments.threads,
         sources: arguments.source.clone(),
         licence: arguments.licence.clone(),

@@ -2,12 +2,14 @@
 //!
 //! `virtual_movies OUT speed CELLS FRAMES [SEED]` writes one long movie for timing to OUT itself.
 //!
+//! `virtual_movies OUT film CELLS FRAMES [SEED]` writes one rendered movie (half an hour a frame) to OUT itself.
+//!
 //! FAMILY is `calibration` or `evaluation`; movies FIRST..FIRST + COUNT go to OUT/FAMILY_0007/{movie.json, truth.csv, detections.csv}.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use testkit::{Design, Family, Movie};
+use testkit::{Design, Family, Film, Movie};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +20,12 @@ fn main() -> ExitCode {
         let design = Design::long(cells as usize, frames as usize, number(4).unwrap_or(1));
         return written(Movie::of(design).write(&PathBuf::from(&words[0])), &words[0]);
     }
+    if let (Some("film"), Some(cells), Some(frames)) =
+        (words.get(1).map(String::as_str), number(2), number(3))
+    {
+        let design = Design::drawn(cells as usize, frames as usize, number(4).unwrap_or(1));
+        return written(Film::of(&design).write(&PathBuf::from(&words[0])), &words[0]);
+    }
     let family = match words.get(1).map(String::as_str) {
         Some("calibration") => Some(Family::Calibration),
         Some("evaluation") => Some(Family::Evaluation),
@@ -26,7 +34,7 @@ fn main() -> ExitCode {
     let (Some(out), Some(family), Some(first), Some(count)) = (words.first(), family, number(2), number(3))
     else {
         eprintln!(
-            "usage: virtual_movies OUT calibration|evaluation FIRST COUNT [SEED], or OUT speed CELLS FRAMES [SEED]"
+            "usage: virtual_movies OUT calibration|evaluation FIRST COUNT [SEED], OUT speed|film CELLS FRAMES [SEED]"
         );
         return ExitCode::FAILURE;
     };

@@ -4,7 +4,10 @@
 //! families share no nucleus's experiment and no law of motion.
 
 pub mod chance;
+pub mod crops;
 pub mod design;
+pub mod film;
+pub mod judge;
 pub mod lives;
 pub mod motion;
 pub mod movie;
@@ -12,6 +15,7 @@ pub mod nuclei;
 pub mod observe;
 
 pub use design::{Design, Family, Faults};
+pub use film::Film;
 pub use motion::Law;
 pub use movie::{Movie, TruthPoint};
 pub use observe::Detection;

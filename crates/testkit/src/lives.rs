@@ -86,7 +86,7 @@ struct Cell {
     /// Set while the daughters part: centre, direction, final distance.
     parting: Option<([f64; 2], [f64; 2], f64)>,
     interphase: Nucleus,
-    prophase: Nucleus,
+    prometaphase: Nucleus,
     metaphase: Nucleus,
     anaphase: Nucleus,
     apoptosis: Nucleus,
@@ -195,7 +195,7 @@ impl Dish<'_> {
             parting: None,
             mean_factor: interphase.mean / self.nuclei.median_mean(),
             interphase,
-            prophase: self.nuclei.draw(Phase::Prophase, chance).clone(),
+            prometaphase: self.nuclei.draw(Phase::Prometaphase, chance).clone(),
             metaphase: self.nuclei.draw(Phase::Metaphase, chance).clone(),
             anaphase: self.nuclei.draw(Phase::Anaphase, chance).clone(),
             apoptosis: self.nuclei.draw(Phase::Apoptosis, chance).clone(),
@@ -315,7 +315,7 @@ impl Cell {
         } else if now >= self.divides - METAPHASE_SHARE * self.mitosis {
             Phase::Metaphase
         } else if now >= self.divides - self.mitosis {
-            Phase::Prophase
+            Phase::Prometaphase
         } else if self.parting.is_some() {
             Phase::Anaphase
         } else {
@@ -330,7 +330,7 @@ impl Cell {
         let age = ((now - self.born) / (self.divides - self.born)).clamp(0.0, 1.0);
         let like = match phase {
             Phase::Interphase => &self.interphase,
-            Phase::Prophase => &self.prophase,
+            Phase::Prometaphase => &self.prometaphase,
             Phase::Metaphase => &self.metaphase,
             Phase::Anaphase => &self.anaphase,
             Phase::Apoptosis => &self.apoptosis,

@@ -51,7 +51,7 @@ impl Movie {
     pub fn of(design: Design) -> Self {
         let name = format!("virtual movie/{}/{}", design.family.name(), design.index);
         let stream = |part: &str| Chance::new(design.seed, &format!("{name}/{part}"));
-        let nuclei = Nuclei::of(design.group(), &mut stream("nuclei"));
+        let nuclei = Nuclei::of(design.nuclei, &mut stream("nuclei"));
         let lives = Lives::of(&design, &nuclei, &mut stream("lives"));
         let (truth, track_of) = visible_tracks(&lives, &design);
         let detections = observe(&lives, &design.faults, &track_of, &mut stream("faults"));
@@ -86,7 +86,7 @@ impl Movie {
         }
         fs::write(folder.join("truth.csv"), truth)?;
         let mut found = String::from(
-            "frame,x,y,area,mean,eccentricity,solidity,p_interphase,p_prophase,p_metaphase,p_anaphase,p_apoptosis,truth_id,truth_id_2\n",
+            "frame,x,y,area,mean,eccentricity,solidity,p_interphase,p_prometaphase,p_metaphase,p_anaphase,p_apoptosis,truth_id,truth_id_2\n",
         );
         for detection in &self.detections {
             found += &format!("{},{:.3},{:.3},", detection.frame, detection.x, detection.y);
@@ -104,7 +104,10 @@ impl Movie {
 }
 
 /// Numbers the visible stretches of every cell by first frame, then cell.
-fn visible_tracks(lives: &Lives, design: &Design) -> (Vec<TruthPoint>, BTreeMap<(usize, usize), u32>) {
+pub(crate) fn visible_tracks(
+    lives: &Lives,
+    design: &Design,
+) -> (Vec<TruthPoint>, BTreeMap<(usize, usize), u32>) {
     let mut track_of: BTreeMap<(usize, usize), u32> = BTreeMap::new();
     let mut points = Vec::new();
     let mut next = 0;

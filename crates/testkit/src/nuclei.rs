@@ -4,7 +4,7 @@
 //! Nature 464:721-727, 2010; images given by Thomas Walter) and outlines of the 2018 Data Science Bowl (BBBC038, CC0). The class
 //! probabilities are out of fold: the model that gives them never saw the nucleus's movie.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
 
@@ -21,7 +21,7 @@ pub enum Phase {
     /// Not dividing, not dying.
     Interphase,
     /// Condensed, not yet aligned: prometaphase and aligning chromosomes.
-    Prophase,
+    Prometaphase,
     /// A plate.
     Metaphase,
     /// One of two separating plates.
@@ -55,7 +55,8 @@ pub struct Nucleus {
 }
 
 /// Which real nuclei a movie is made of. Folds never split a movie or a mosaic, so that disjoint groups share no experiment's nuclei.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Group {
     /// MitoCheck nuclei of one fold (0..5).
     MitoCheck(u8),
@@ -73,6 +74,30 @@ impl Group {
     }
 }
 
+impl From<Group> for String {
+    fn from(group: Group) -> Self {
+        group.name()
+    }
+}
+
+impl TryFrom<String> for Group {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let fold = |prefix| {
+            name.strip_prefix(prefix)
+                .and_then(|fold| fold.parse().ok())
+                .filter(|fold| *fold < 5)
+        };
+        let known = fold("mitocheck_f")
+            .map(Self::MitoCheck)
+            .or_else(|| fold("dsb2018_f").map(Self::DataScienceBowl));
+        known.ok_or_else(|| {
+            format!("{name:?} is no group of nuclei: mitocheck_f0 to mitocheck_f4, dsb2018_f0 to dsb2018_f4")
+        })
+    }
+}
+
 #[derive(Deserialize)]
 struct Row {
     set: String,
@@ -85,7 +110,7 @@ struct Row {
     solidity: f64,
     area_noise: Option<f64>,
     p_interphase: Option<f64>,
-    p_prophase: Option<f64>,
+    p_prometaphase: Option<f64>,
     p_metaphase: Option<f64>,
     p_anaphase: Option<f64>,
     p_apoptosis: Option<f64>,
@@ -104,7 +129,7 @@ impl Row {
             area_noise: given(self.area_noise),
             probability: [
                 self.p_interphase,
-                self.p_prophase,
+                self.p_prometaphase,
                 self.p_metaphase,
                 self.p_anaphase,
                 self.p_apoptosis,
@@ -213,7 +238,7 @@ mod tests {
                 let nuclei = Nuclei::of(group, &mut Chance::new(1, "nuclei"));
                 for phase in [
                     Phase::Interphase,
-                    Phase::Prophase,
+                    Phase::Prometaphase,
                     Phase::Metaphase,
                     Phase::Anaphase,
                     Phase::Apoptosis,

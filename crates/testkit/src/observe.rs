@@ -9,6 +9,8 @@ use crate::nuclei::PHASES;
 
 /// Two nuclei can merge when their centres are nearer than this share of the sum of their radii.
 const TOUCHING: f64 = 1.15;
+/// A merged pair that still touches in the next frame is merged again with this probability (assumed: the same segmentation sees nearly the same picture).
+const MERGED_AGAIN: f64 = 0.75;
 /// False objects have 5 to 60 % of a nucleus's area (assumed).
 const FALSE_AREA: [f64; 2] = [0.05, 0.6];
 
@@ -54,6 +56,7 @@ pub(crate) fn observe(
     chance: &mut Chance,
 ) -> Vec<Detection> {
     let mut missed_before = BTreeSet::new();
+    let mut merged_before = BTreeSet::new();
     let mut debris: Vec<([f64; 2], Detection)> = Vec::new();
     let mut detections = Vec::new();
     for (frame, seen) in lives.frames.iter().enumerate() {
@@ -93,7 +96,7 @@ pub(crate) fn observe(
             });
         }
         missed_before = missed_now;
-        merge(&mut of_frame, faults.merged, chance);
+        merge(&mut of_frame, faults.merged, &mut merged_before, chance);
         split(&mut of_frame, faults.split, chance);
         // Debris that stays, then new false objects; they lie on the dish and drift with it.
         debris.retain(|_| chance.happens(1.0 - 1.0 / faults.false_frames));
@@ -143,8 +146,9 @@ pub(crate) fn observe(
     detections
 }
 
-/// Joins touching pairs with probability `p`; each nucleus joins once.
-fn merge(detections: &mut Vec<Detection>, p: f64, chance: &mut Chance) {
+/// Joins touching pairs such that a share `p` of them is merged; each nucleus joins once. `before`: the pairs that were merged in the frame before, by true
+/// tracks; becomes those of this frame.
+fn merge(detections: &mut Vec<Detection>, p: f64, before: &mut BTreeSet<[u32; 2]>, chance: &mut Chance) {
     if p <= 0.0 {
         return;
     }
@@ -152,6 +156,9 @@ fn merge(detections: &mut Vec<Detection>, p: f64, chance: &mut Chance) {
     let radius = |detection: &Detection| (detection.area / std::f64::consts::PI).sqrt();
     let widest = detections.iter().map(radius).fold(0.0, f64::max);
     let mut gone = vec![false; detections.len()];
+    let mut now = BTreeSet::new();
+    // Merges begin as often as they end.
+    let begins = p * (1.0 - MERGED_AGAIN) / (1.0 - p).max(1.0 - MERGED_AGAIN);
     for a in 0..detections.len() {
         for b in a + 1..detections.len() {
             if detections[b].x - detections[a].x > 2.0 * TOUCHING * widest {
@@ -162,9 +169,16 @@ fn merge(detections: &mut Vec<Detection>, p: f64, chance: &mut Chance) {
             }
             let (one, two) = (&detections[a], &detections[b]);
             let distance = (one.x - two.x).hypot(one.y - two.y);
+            let pair = [one.track.min(two.track), one.track.max(two.track)];
+            let p = if before.contains(&pair) {
+                MERGED_AGAIN
+            } else {
+                begins
+            };
             if distance > TOUCHING * (radius(one) + radius(two)) || !chance.happens(p) {
                 continue;
             }
+            now.insert(pair);
             let (large, small) = if one.area >= two.area {
                 (one, two)
             } else {
@@ -188,6 +202,7 @@ fn merge(detections: &mut Vec<Detection>, p: f64, chance: &mut Chance) {
             gone[b] = true;
         }
     }
+    *before = now;
     let mut number = 0;
     detections.retain(|_| {
         number += 1;

@@ -16,4 +16,5 @@ mod translocation;
 
 pub use outcome::{Check, DemoOutcome, DemoParams};
 pub use planted::{Development, planted, planted_for_development};
+pub(crate) use real_plate::nuclear_planes;
 pub use real_plate::real_plate;

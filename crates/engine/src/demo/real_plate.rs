@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use image::{ReadLimits, read_gray};
+use ndarray::Array2;
+
 use super::archive::{Archive, BBBC013};
 use super::outcome::{Check, DemoOutcome, DemoParams};
 use super::translocation;
@@ -23,6 +26,9 @@ const DAMAGED_WELL: &str = "C01";
 const COPIED: (&str, &str) = ("images/Channel1-01-A-01.png", "images/Channel2-01-A-01.png");
 /// The names of the copies, as the imager would have named that well.
 const COPIES: (&str, &str) = ("Channel1-25-C-01.png", "Channel2-25-C-01.png");
+
+/// Planes that are enough to fill a field of a modern camera without a repeat.
+const PLANES: usize = 4;
 
 /// One line of the data set's own plate map.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +118,38 @@ pub fn real_plate(params: &DemoParams, context: &Context<'_>) -> Result<DemoOutc
         credit: CREDIT.to_owned(),
         skipped_unasked,
     })
+}
+
+/// The nuclear channel of the first untreated wells, for timings on real nuclei: grey values as they are in the files.
+///
+/// Errors: the archive or an image in it is damaged; no temporary folder can be made.
+pub(crate) fn nuclear_planes() -> Result<Vec<Array2<f32>>, EngineError> {
+    let archive = Archive::open(BBBC013)?;
+    let untreated: Vec<String> = parse_map(archive.text("platemap.csv")?)
+        .into_iter()
+        .filter(MapRow::is_untreated)
+        .map(|row| row.well)
+        .collect();
+    let failed = |source| EngineError::Write {
+        path: std::env::temp_dir(),
+        source,
+    };
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let mut planes = Vec::new();
+    for (name, bytes) in archive.files() {
+        // images/Channel2-01-A-01.png: the DNA channel of well A01.
+        let well = name.strip_suffix(".png").and_then(|stem| stem.rsplit_once('-'));
+        let well = well.and_then(|(start, column)| Some(format!("{}{column}", start.rsplit_once('-')?.1)));
+        if name.starts_with("images/Channel2-") && well.is_some_and(|well| untreated.contains(&well)) {
+            let path = folder.path().join("plane.png");
+            write_whole(&path, bytes)?;
+            planes.push(read_gray(&path, &ReadLimits::default())?.0);
+        }
+        if planes.len() == PLANES {
+            break;
+        }
+    }
+    Ok(planes)
 }
 
 /// `demo.txt`: whose data it is, what was said, what had to come out.

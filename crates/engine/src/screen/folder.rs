@@ -262,6 +262,7 @@ mod tests {
                 members: None,
                 draws: Some(draws),
                 device: "cpu".into(),
+                isa: "avx2".into(),
                 pixel_size_um: None,
                 diameter_px: None,
                 ring_px: 5,

@@ -7,7 +7,7 @@ pub(crate) mod facts;
 pub(crate) mod folder;
 mod fragments;
 pub(crate) mod networks;
-mod plan;
+pub(crate) mod plan;
 pub(crate) mod settings;
 pub(crate) mod site;
 pub(crate) mod table;
@@ -209,7 +209,7 @@ fn run_sites(
         }
     };
     // As many sites at once as threads and memory allow; the threads that are left help inside a site.
-    let at_once = plan.sites_at_once(params, networks, threads);
+    let at_once = plan.sites_at_once(params, networks, threads, context.progress);
     pool.install(|| {
         (0..at_once)
             .into_par_iter()

@@ -1,7 +1,7 @@
 //! The two ensembles of a run and what their samples become: objects with confidence, classes with sets and doubt.
 
 use image::{DecodeParams, Labels, agreement, border_entropy, crop_at, decode_touch, mean_map};
-use model::{Bundle, Classifier, SegmentationTrust, Segmenter, Task, Trust};
+use model::{Bundle, Classifier, MemberMaps, SegmentationTrust, Segmenter, Task, Trust};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis};
 use uncertainty::{
     ConformalPredictor, ConformalReference, DEFAULT_ALPHA, Temperature, cross_conformal_p, pool,
@@ -90,6 +90,7 @@ pub(crate) struct Networks {
     segmentation: Option<Segmentation>,
     classification: Option<Classification>,
     device: &'static str,
+    isa: &'static str,
 }
 
 impl Networks {
@@ -114,6 +115,7 @@ impl Networks {
         classify: Option<&Bundle>,
         params: &NetworkParams,
     ) -> Result<Self, EngineError> {
+        let isa = params.isa.pin()?;
         let device = match params.device {
             Device::Cpu => "cpu",
             Device::Cuda(_) => "cuda",
@@ -127,6 +129,7 @@ impl Networks {
                 .map(|bundle| Classification::new(bundle, params))
                 .transpose()?,
             device,
+            isa,
         })
     }
 
@@ -144,8 +147,24 @@ impl Networks {
         })
     }
 
+    /// Bundle, members in use and draws of the ensembles that are loaded: first the one that finds nuclei.
+    pub(crate) fn ensembles(&self) -> Vec<(&str, usize, usize)> {
+        let segment = self
+            .segmentation
+            .as_ref()
+            .map(|s| (s.name.as_str(), s.members, s.draws));
+        let classify = self.classification.as_ref();
+        let classify = classify.map(|c| (c.name.as_str(), c.members.len(), c.draws));
+        segment.into_iter().chain(classify).collect()
+    }
+
     pub(crate) fn device_name(&self) -> &str {
         self.device
+    }
+
+    /// Instruction set in use on the processor.
+    pub(crate) fn isa_name(&self) -> &str {
+        self.isa
     }
 
     pub(crate) fn class_facts(&self) -> Option<ClassFacts> {
@@ -159,12 +178,28 @@ impl Networks {
             .collect()
     }
 
-    /// Bytes that the samples of one pixel take.
-    pub(crate) fn bytes_a_pixel(&self) -> u64 {
-        // Two maps of f32 a sample, and about 16 channels of f32 inside the network at half resolution.
-        self.segmentation
+    /// Bytes that the networks need for one image of that size: their buffers, and the maps of the members.
+    pub(crate) fn working_set(&self, (rows, columns): (usize, usize)) -> u64 {
+        let segment = self.segmentation.as_ref().map_or(0, |s| {
+            let maps = s.members * 2 * size_of::<f32>() * rows * columns;
+            // What a GPU needs of this machine's memory is little beside the maps.
+            maps + s.segmenter.working_set(rows, columns).unwrap_or(0)
+        });
+        let classify = self
+            .classification
             .as_ref()
-            .map_or(0, |s| (s.members * s.draws.max(1) * 8 + 64) as u64)
+            .and_then(|c| c.classifier.working_set());
+        // They run one after the other.
+        segment.max(classify.unwrap_or(0)) as u64
+    }
+
+    /// What `-v` says of it.
+    pub(crate) fn working_set_line(&self, (rows, columns): (usize, usize)) -> String {
+        let mib = self.working_set((rows, columns)) as f64 / f64::from(1 << 20);
+        format!(
+            "networks need {mib:.0} MiB for an image of {rows} × {columns} px (instruction set {})",
+            self.isa
+        )
     }
 
     /// Finds objects in a normalised nuclear plane; at most `members` members are used.
@@ -196,23 +231,15 @@ impl Networks {
         };
         let members = members.unwrap_or(segmentation.members).min(segmentation.members);
         let members: Vec<usize> = (0..members).collect();
-        let samples = segmentation
-            .segmenter
-            .predict(normalized, Some(&members), segmentation.draws)?;
-        let params = DecodeParams::default();
         // One pooled map a member, then one of all: members agree or not, draws only widen a member's own map.
-        let pooled_members = |maps: &ndarray::Array4<f32>| -> Vec<Array2<f32>> {
-            maps.outer_iter()
-                .filter_map(|draws: ArrayView3<f32>| mean_map(draws.outer_iter()))
-                .collect()
-        };
-        let (foreground, touch) = (
-            pooled_members(&samples.foreground),
-            pooled_members(&samples.touch),
-        );
-        drop(samples);
-        let pooled = |maps: &[Array2<f32>]| mean_map(maps.iter().map(|map| map.view()));
-        let (Some(all_foreground), Some(all_touch)) = (pooled(&foreground), pooled(&touch)) else {
+        let MemberMaps { foreground, touch } =
+            segmentation
+                .segmenter
+                .predict_means(normalized, Some(&members), segmentation.draws)?;
+        let params = DecodeParams::default();
+        let (Some(all_foreground), Some(all_touch)) =
+            (mean_map(foreground.outer_iter()), mean_map(touch.outer_iter()))
+        else {
             return Ok(Segmented::given(Labels::empty(normalized.dim())));
         };
         let decode = |foreground: ArrayView2<f32>, touch: ArrayView2<f32>| {
@@ -223,11 +250,11 @@ impl Networks {
             }
         };
         let labels = decode(all_foreground.view(), all_touch.view());
-        let of_members: Vec<Labels> = if foreground.len() > 1 {
+        let of_members: Vec<Labels> = if members.len() > 1 {
             foreground
-                .iter()
-                .zip(&touch)
-                .map(|(f, t)| decode(f.view(), t.view()))
+                .outer_iter()
+                .zip(touch.outer_iter())
+                .map(|(f, t)| decode(f, t))
                 .collect()
         } else {
             vec![labels.clone()]

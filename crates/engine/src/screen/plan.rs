@@ -11,11 +11,11 @@ use super::channels::Channels;
 use super::networks::Networks;
 use super::settings::SiteSettings;
 use crate::gather::wells::{map_params, profile_params, read_excluded, wells_of};
-use crate::{EngineError, ScreenParams};
+use crate::{EngineError, Progress, ScreenParams};
 
 /// Bytes that one pixel of a site needs while it is worked on, beside its channels and the samples of the networks:
 /// normalised plane, pooled maps, label images and distances.
-const BYTES_A_PIXEL: u64 = 64;
+pub(crate) const BYTES_A_PIXEL: u64 = 64;
 
 /// A plate, its channels and its map.
 pub(crate) struct Plan {
@@ -128,6 +128,7 @@ impl Plan {
             members: params.networks.members,
             draws: params.networks.draws,
             device: networks.device_name().to_owned(),
+            isa: networks.isa_name().to_owned(),
             pixel_size_um: params.pixel_size_um,
             diameter_px: params.diameter_px,
             ring_px: MeasureParams::default().ring_px,
@@ -170,7 +171,13 @@ impl Plan {
     }
 
     /// How many sites may be worked on at once: threads, bounded by memory.
-    pub(crate) fn sites_at_once(&self, params: &ScreenParams, networks: &Networks, threads: usize) -> usize {
+    pub(crate) fn sites_at_once(
+        &self,
+        params: &ScreenParams,
+        networks: &Networks,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> usize {
         let first = self
             .scan
             .sites
@@ -178,8 +185,9 @@ impl Plan {
             .map(|site| self.nuclei_path(site))
             .find_map(|path| image::read_gray(path, &ReadLimits::default()).ok());
         let Some((plane, _)) = first else { return threads };
-        let a_pixel = BYTES_A_PIXEL + 4 * self.channels.all.len() as u64 + networks.bytes_a_pixel();
-        let a_site = plane.len() as u64 * a_pixel;
+        let a_pixel = BYTES_A_PIXEL + 4 * self.channels.all.len() as u64;
+        let a_site = plane.len() as u64 * a_pixel + networks.working_set(plane.dim());
+        progress.detail(&networks.working_set_line(plane.dim()));
         let budget = params.memory.or_else(half_of_memory).unwrap_or(u64::MAX);
         usize::try_from(budget / a_site.max(1))
             .unwrap_or(usize::MAX)
@@ -187,8 +195,8 @@ impl Plan {
     }
 }
 
-/// Half of this machine's memory, where the system says how much that is.
-fn half_of_memory() -> Option<u64> {
+/// Half of this machine's memory in bytes, where the system says it.
+pub(crate) fn half_of_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -29,6 +29,9 @@ pub(crate) struct SiteSettings {
     pub(crate) draws: Option<usize>,
     /// Where networks were computed: another machine gives other last digits.
     pub(crate) device: String,
+    /// Instruction set that they were computed with: another one gives other last digits, too.
+    #[serde(default)]
+    pub(crate) isa: String,
     /// Micrometers a pixel, as told.
     pub(crate) pixel_size_um: Option<f32>,
     /// Typical diameter of a nucleus, as told.

@@ -45,6 +45,7 @@ pub fn train_classify(params: &TrainParams, context: &Context) -> Result<TrainOu
     let samples = to_samples(&cells, &set);
     let from = params.start_weights(&Network::Classification(network.clone()))?;
     let device = params.device.into();
+    params.isa.pin()?;
     let steps = (cells.len() * 3 / 4 / recipe.batch * recipe.epochs) as u64;
     let work = params.work_folder()?;
     let members = train_members(
@@ -130,13 +131,8 @@ fn calibrate(
         name: params.bundle_name(),
         what,
     };
-    let classifier = Classifier::from_weights(
-        network.clone(),
-        members.to_vec(),
-        params.seed,
-        &params.device.into(),
-    )
-    .map_err(|error| failed(error.to_string()))?;
+    let classifier = Classifier::from_weights(network.clone(), members, params.seed, &params.device.into())
+        .map_err(|error| failed(error.to_string()))?;
     let mut log_probability = Array2::<f64>::zeros((cells.len(), network.classes));
     let mut one_pass = Array2::<f64>::zeros((cells.len(), network.classes));
     let mut energy = vec![0.0f32; cells.len()];

@@ -45,6 +45,8 @@ pub struct TrainParams {
     pub from: Option<String>,
     /// Where networks are computed.
     pub device: crate::Device,
+    /// What they are computed with on the processor.
+    pub isa: crate::InstructionSet,
     /// Threads; `None` = all.
     pub threads: Option<usize>,
     /// Data, licence and citation lines of the manifest.

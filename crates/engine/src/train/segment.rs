@@ -57,6 +57,7 @@ pub fn train_segment(params: &TrainParams, context: &Context) -> Result<TrainOut
     let plans = ensemble::plans(params.members.unwrap_or(MEMBERS), params.seed);
     let from = params.start_weights(&Network::Segmentation(network.clone()))?;
     let device = params.device.into();
+    params.isa.pin()?;
     let work = params.work_folder()?;
     let steps = recipe.steps as u64;
     let members = train_members(
@@ -243,13 +244,8 @@ fn calibrate(
         name: params.bundle_name(),
         what,
     };
-    let segmenter = Segmenter::from_weights(
-        network.clone(),
-        members.to_vec(),
-        params.seed,
-        &params.device.into(),
-    )
-    .map_err(|error| failed(error.to_string()))?;
+    let segmenter = Segmenter::from_weights(network.clone(), members, params.seed, &params.device.into())
+        .map_err(|error| failed(error.to_string()))?;
     let mut judged: Vec<([f64; 4], f32)> = Vec::new();
     let mut sums: BTreeMap<String, ([f64; 3], usize)> = BTreeMap::new();
     let work: Vec<(&LabelledImage, usize)> = images

@@ -58,43 +58,52 @@ impl Kernel for DirectBlock<'_> {
     unsafe fn run<S: Simd>(self, s: S) {
         let mut list = [Tile::default(); PIXELS];
         let list = &mut list[..self.pixels];
-        let (rows, columns) = self.size;
         for (index, pixel) in list.iter_mut().enumerate() {
-            let at = self.first + index;
-            *pixel = Tile {
-                image: at / (rows * columns),
-                row: at / columns % rows,
-                column: at % columns,
-            };
+            *pixel = self.pixel(self.first + index);
         }
         let inputs = self.reads.len();
         let depth = self.kernel * self.kernel * inputs;
         let row_block = self.pixels * BLOCK;
         let sums = self.scratch.wrapping_add(depth * row_block);
+        let half = self.kernel / 2;
+        let mut from = [std::ptr::null_mut::<f32>(); PIXELS];
         for (input, (place, block)) in self.reads.iter().enumerate() {
+            for (index, pixel) in list.iter().enumerate() {
+                let start = pixel.image * place.image + block * place.plane;
+                let start = start + pixel.row * self.stride * place.row + pixel.column * self.stride * BLOCK;
+                from[index] = place
+                    .origin
+                    .wrapping_add(start)
+                    .wrapping_sub(half * (place.row + BLOCK));
+            }
             for tap in 0..self.kernel * self.kernel {
                 let to = self.scratch.wrapping_add((tap * inputs + input) * row_block);
                 let (i, j) = (tap / self.kernel, tap % self.kernel);
+                let offset = i * place.row + j * BLOCK;
+                if self.kernel <= 3 {
+                    // A window of 3 × 3 stays within the border of zeros.
+                    for (index, from) in from.iter().enumerate().take(list.len()) {
+                        for lane in (0..BLOCK).step_by(S::LANES) {
+                            // SAFETY: the pixel lies in the map or its border; `to` has room for the pixels of each tap and block.
+                            unsafe {
+                                let value = s.load(from.add(offset + lane));
+                                s.store(to.add(index * BLOCK + lane), value);
+                            }
+                        }
+                    }
+                    continue;
+                }
                 for (index, pixel) in list.iter().enumerate() {
-                    let half = self.kernel / 2;
                     let (row, column) = (pixel.row * self.stride + i, pixel.column * self.stride + j);
-                    // A window of 3 × 3 stays within the border of zeros; a larger one may not.
-                    let inside = self.kernel <= 3
-                        || (row >= half
-                            && column >= half
-                            && row - half < place.rows
-                            && column - half < place.columns);
-                    let start =
-                        pixel.image * place.image + block * place.plane + row * place.row + column * BLOCK;
-                    let from = place
-                        .origin
-                        .wrapping_add(start)
-                        .wrapping_sub(half * (place.row + BLOCK));
+                    let inside = row >= half
+                        && column >= half
+                        && row - half < place.rows
+                        && column - half < place.columns;
                     for lane in (0..BLOCK).step_by(S::LANES) {
-                        // SAFETY: the pixel lies in the map or its border; `to` has room for the pixels of each tap and block.
+                        // SAFETY: the pixel lies in the map; `to` has room for the pixels of each tap and block.
                         unsafe {
                             let value = if inside {
-                                s.load(from.add(lane))
+                                s.load(from[index].wrapping_add(offset + lane))
                             } else {
                                 s.splat(0.0)
                             };
@@ -104,6 +113,9 @@ impl Kernel for DirectBlock<'_> {
                 }
             }
         }
+        let calls: usize = self.calls.0.iter().map(Vec::len).sum();
+        let slots = calls * depth.div_ceil(DEPTH);
+        let mut slot = 0;
         for first in (0..depth).step_by(DEPTH) {
             let blocks = DEPTH.min(depth - first);
             for (index, group) in self.weights.groups.iter().enumerate() {
@@ -111,6 +123,8 @@ impl Kernel for DirectBlock<'_> {
                 let b = self.weights.values.pointer();
                 let b = b.wrapping_add(self.weights.starts[index] + first * BLOCK * width);
                 for &(row, multiply) in &self.calls.0[index] {
+                    self.ask(s, list, slot, slots);
+                    slot += 1;
                     let product = Product {
                         a: self.scratch.wrapping_add(first * row_block + row * BLOCK),
                         a_block: row_block,
@@ -135,6 +149,44 @@ impl Kernel for DirectBlock<'_> {
                     unsafe {
                         let sum = s.load(sums.add(block * row_block + index * BLOCK + lane));
                         self.target.finish_pixel(s, sum, pixel, (block, lane));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl DirectBlock<'_> {
+    #[inline(always)]
+    fn pixel(&self, index: usize) -> Tile {
+        let (rows, columns) = self.size;
+        Tile {
+            image: index / (rows * columns),
+            row: index / columns % rows,
+            column: index % columns,
+        }
+    }
+
+    /// Asks for a share of the lines that will be written by this block and read by the next.
+    #[inline(always)]
+    fn ask<S: Simd>(&self, s: S, pixels: &[Tile], slot: usize, slots: usize) {
+        let share = slot * pixels.len() / slots..(slot + 1) * pixels.len() / slots;
+        for index in share {
+            if let Some(place) = &self.target.full {
+                for group in &self.weights.groups {
+                    for block in group.first..group.first + group.blocks {
+                        s.prefetch_write(place.at(pixels[index], block, 0));
+                    }
+                }
+            }
+            let next = self.pixel(self.first + self.pixels + index);
+            for (place, block) in self.reads {
+                let start = next.image * place.image + block * place.plane;
+                let start = start + next.row * self.stride * place.row + next.column * self.stride * BLOCK;
+                for i in 0..self.stride.min(self.kernel) {
+                    for j in 0..self.stride.min(self.kernel) {
+                        // Past the last pixel this asks for lines that nobody needs.
+                        s.prefetch_later(place.origin.wrapping_add(start + i * place.row + j * BLOCK));
                     }
                 }
             }

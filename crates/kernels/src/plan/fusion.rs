@@ -4,203 +4,19 @@
 //! convolution reads them: they become the convolution's list of sources. Bias, residual sum, activation and 2 × 2
 //! maximum become its epilogue. What does not fit such a pattern is computed by a step of its own.
 
-use std::sync::Arc;
-
 use super::Method;
+use super::step::{
+    Epilogue, HeadStep, Lanes, Map, MapId, Output, Pointwise, Source, Step, Steps, Term, View,
+};
 use super::vector::BLOCK;
 use crate::convolution::Activation;
 use crate::graph::{ConvolutionNode, Graph, NodeId, Operation};
 
-/// Place of a map in [`Steps::maps`].
-pub(crate) type MapId = usize;
-
-/// How channels lie in blocks of sixteen: runs of channels, each of which starts a new block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lanes(pub Vec<usize>);
-
-impl Lanes {
-    /// Blocks of sixteen.
-    pub fn blocks(&self) -> usize {
-        self.0.iter().map(|run| run.div_ceil(BLOCK)).sum()
-    }
-
-    /// The channel in each lane, block by block; none where a block is not full.
-    pub fn channels(&self) -> Vec<Option<usize>> {
-        let mut lanes = Vec::with_capacity(self.blocks() * BLOCK);
-        let mut channel = 0;
-        for &run in &self.0 {
-            lanes.extend((channel..channel + run).map(Some));
-            lanes.resize(lanes.len().next_multiple_of(BLOCK), None);
-            channel += run;
-        }
-        lanes
-    }
-
-    /// The lane of each channel.
-    pub fn lanes(&self) -> Vec<usize> {
-        let of_lane = self.channels();
-        (0..of_lane.len())
-            .filter(|&lane| of_lane[lane].is_some())
-            .collect()
-    }
-}
-
-/// A map that is stored, in blocks of sixteen channels.
-#[derive(Clone, Debug)]
-pub(crate) struct Map {
-    /// The layer whose shape it has.
-    pub node: NodeId,
-    /// Its channels.
-    pub lanes: Lanes,
-    /// Whether it differs from draw to draw.
-    pub drawn: bool,
-}
-
-/// A stored map as it is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Term {
-    pub map: MapId,
-    /// Each pixel stands for 2 × 2.
-    pub upsampled: bool,
-    /// Slot of the factors that its channels are multiplied by.
-    pub mask: Option<usize>,
-}
-
-/// A sum of stored maps with equal lanes.
-#[derive(Clone, Debug)]
-pub(crate) struct Source {
-    pub terms: Vec<Term>,
-    pub lanes: Lanes,
-}
-
-impl Source {
-    fn plain(&self) -> Option<MapId> {
-        match self.terms[..] {
-            [
-                Term {
-                    map,
-                    upsampled: false,
-                    mask: None,
-                },
-            ] => Some(map),
-            _ => None,
-        }
-    }
-
-    /// What a Winograd input transform reads: at most one map as it is and at most one upsampled map.
-    fn fits_winograd(&self) -> bool {
-        let upsampled = self.terms.iter().filter(|term| term.upsampled).count();
-        upsampled <= 1 && self.terms.len() - upsampled <= 1
-    }
-}
-
-/// Values as a concatenation of sources.
-pub(crate) type View = Vec<Source>;
-
-/// What follows a convolution's sums.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Epilogue {
-    /// Added before the activation.
-    pub residual: Option<MapId>,
-    pub relu: bool,
-    /// Where the map is stored, if it is read as a whole.
-    pub full: Option<MapId>,
-    /// Where the maxima of its 2 × 2 windows are stored.
-    pub pooled: Option<MapId>,
-}
-
-/// What a plain step computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pointwise {
-    Copy,
-    Relu,
-    Sigmoid,
-}
-
-/// One step of a plan.
-#[derive(Clone, Debug)]
-pub(crate) enum Step {
-    /// The image, as a blocked map.
-    Pack { to: MapId },
-    /// A convolution of the planar image.
-    First { node: ConvolutionNode, to: Epilogue },
-    /// A convolution of a view.
-    Convolve {
-        node: ConvolutionNode,
-        view: View,
-        winograd: bool,
-        to: Epilogue,
-    },
-    /// A view, stored.
-    Store {
-        view: View,
-        function: Pointwise,
-        to: MapId,
-    },
-    /// Maxima of 2 × 2 windows.
-    Pool { from: MapId, to: MapId },
-    /// Mean over rows and columns.
-    Mean { from: MapId, to: MapId },
-    /// (4 c, rows, columns) to (c, 2 rows, 2 columns).
-    Shuffle { from: MapId, to: MapId },
-    /// A result, as planar maps.
-    Emit {
-        from: MapId,
-        output: usize,
-        sigmoid: bool,
-        shuffle: bool,
-    },
-}
-
-impl Step {
-    /// Maps that it reads.
-    pub fn reads(&self) -> Vec<MapId> {
-        let of =
-            |view: &View| -> Vec<MapId> { view.iter().flat_map(|s| s.terms.iter().map(|t| t.map)).collect() };
-        match self {
-            Self::Pack { .. } => Vec::new(),
-            Self::First { to, .. } => to.residual.into_iter().collect(),
-            Self::Convolve { view, to, .. } => of(view).into_iter().chain(to.residual).collect(),
-            Self::Store { view, .. } => of(view),
-            Self::Pool { from, .. } | Self::Mean { from, .. } | Self::Shuffle { from, .. } => vec![*from],
-            Self::Emit { from, .. } => vec![*from],
-        }
-    }
-
-    /// Maps that it writes.
-    pub fn writes(&self) -> Vec<MapId> {
-        match self {
-            Self::First { to, .. } | Self::Convolve { to, .. } => {
-                to.full.into_iter().chain(to.pooled).collect()
-            }
-            Self::Pack { to } | Self::Store { to, .. } | Self::Pool { to, .. } => vec![*to],
-            Self::Mean { to, .. } | Self::Shuffle { to, .. } => vec![*to],
-            Self::Emit { .. } => Vec::new(),
-        }
-    }
-}
-
-/// A result of the network.
-#[derive(Clone, Debug)]
-pub(crate) struct Output {
-    /// The layer whose shape it has.
-    pub node: NodeId,
-    pub drawn: bool,
-}
-
-/// A network as steps, those that no mask reaches first.
-#[derive(Clone, Debug)]
-pub(crate) struct Steps {
-    pub steps: Vec<Step>,
-    /// How many steps no mask reaches.
-    pub shared: usize,
-    pub maps: Vec<Map>,
-    pub outputs: Vec<Output>,
-    pub image_channels: usize,
-}
-
 /// Most channels of an image that the first-layer kernel takes.
 const FIRST_CHANNELS: usize = 4;
+
+/// Most channels that a fused head reads: all must be there at once.
+const HEAD_INPUTS: usize = 32;
 
 struct Builder<'a> {
     graph: &'a Graph,
@@ -269,9 +85,11 @@ pub(crate) fn fuse(graph: &Graph, method: Method) -> Steps {
             drawn: builder.maps[from].drawn,
         });
     }
-    let Builder { steps, maps, .. } = builder;
+    let Builder { mut steps, maps, .. } = builder;
+    fuse_heads(&mut steps);
     let drawn = |step: &Step| match step {
         Step::Emit { from, .. } => maps[*from].drawn,
+        Step::Convolve { head: Some(head), .. } => outputs[head.output].drawn,
         _ => step.writes().iter().any(|&map| maps[map].drawn),
     };
     let (after, mut before): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(drawn);
@@ -284,6 +102,92 @@ pub(crate) fn fuse(graph: &Graph, method: Method) -> Steps {
         outputs,
         image_channels,
     }
+}
+
+/// Joins a convolution, the 1 × 1 convolution that alone reads it, and the result that alone reads that.
+fn fuse_heads(steps: &mut Vec<Step>) {
+    let readers = |steps: &[Step], map: MapId| -> Vec<usize> {
+        (0..steps.len())
+            .filter(|&index| steps[index].reads().contains(&map))
+            .collect()
+    };
+    let mut at = 0;
+    while at < steps.len() {
+        let found = head_of(steps, at, &readers);
+        if let Some((head_at, emit_at, fused)) = found {
+            if let Step::Convolve { to, head, .. } = &mut steps[at] {
+                *to = Epilogue {
+                    full: None,
+                    ..to.clone()
+                };
+                *head = Some(fused);
+            }
+            steps.remove(emit_at.max(head_at));
+            steps.remove(emit_at.min(head_at));
+        }
+        at += 1;
+    }
+}
+
+/// Places of the head and the result behind a step, and what they become.
+fn head_of(
+    steps: &[Step],
+    at: usize,
+    readers: &impl Fn(&[Step], MapId) -> Vec<usize>,
+) -> Option<(usize, usize, HeadStep)> {
+    let Step::Convolve {
+        node,
+        winograd: true,
+        to,
+        ..
+    } = &steps[at]
+    else {
+        return None;
+    };
+    if to.residual.is_some() || to.pooled.is_some() || node.channels_out > HEAD_INPUTS {
+        return None;
+    }
+    let [head_at] = readers(steps, to.full?)[..] else {
+        return None;
+    };
+    let Step::Convolve {
+        node: head,
+        winograd: false,
+        to: head_to,
+        ..
+    } = &steps[head_at]
+    else {
+        return None;
+    };
+    if head.kernel != 1 || head.stride != 1 || head.channels_out > BLOCK || head_to.residual.is_some() {
+        return None;
+    }
+    let [emit_at] = readers(steps, head_to.full?)[..] else {
+        return None;
+    };
+    let Step::Emit {
+        output,
+        sigmoid,
+        shuffle,
+        ..
+    } = &steps[emit_at]
+    else {
+        return None;
+    };
+    let fused = HeadStep {
+        node: ConvolutionNode {
+            activation: if head_to.relu {
+                Activation::Relu
+            } else {
+                Activation::Identity
+            },
+            ..head.clone()
+        },
+        output: *output,
+        sigmoid: *sigmoid,
+        shuffle: *shuffle,
+    };
+    Some((head_at, emit_at, fused))
 }
 
 fn inputs(operation: &Operation) -> Vec<NodeId> {
@@ -543,21 +447,8 @@ impl Builder<'_> {
                 view,
                 winograd,
                 to: epilogue,
+                head: None,
             }
         });
     }
-}
-
-/// Weights with the input channels put where a view has them: (kernel row, kernel column, lane of the view, channel out padded).
-pub(crate) fn lane_weights(node: &ConvolutionNode, lanes: &Lanes) -> Arc<[f32]> {
-    let (of_lane, wide) = (lanes.channels(), node.channels_out.next_multiple_of(BLOCK));
-    let mut weights = vec![0.0; node.kernel * node.kernel * of_lane.len() * wide];
-    for (row, to) in weights.chunks_exact_mut(wide).enumerate() {
-        let (tap, lane) = (row / of_lane.len(), row % of_lane.len());
-        if let Some(channel) = of_lane[lane] {
-            let from = (tap * node.channels_in + channel) * node.channels_out;
-            to[..node.channels_out].copy_from_slice(&node.weights[from..from + node.channels_out]);
-        }
-    }
-    weights.into()
 }

@@ -4,13 +4,18 @@
 //! Winograd F(4 × 4, 3 × 3) (a quarter of the multiplications), others are direct; what follows a convolution is
 //! computed while its values are in registers.
 
+mod cost;
 mod direct;
+mod draws;
+mod execute;
 mod first_layer;
 mod fusion;
+mod head;
 mod multiply;
 mod packing;
 mod pointwise;
 mod run;
+mod step;
 mod vector;
 mod winograd;
 mod winograd_input;
@@ -21,8 +26,9 @@ use std::sync::Mutex;
 
 use crate::graph::Graph;
 use crate::simd::Isa;
-use fusion::{Epilogue, Lanes, Step, Steps, fuse};
+use fusion::fuse;
 use packing::{Cut, DirectWeights, WinogradWeights};
+use step::{Epilogue, Lanes, Step, Steps};
 use workspace::{Buffer, Layout};
 
 /// How 3 × 3 convolutions are computed.
@@ -42,8 +48,8 @@ enum Packed {
         bias: Buffer,
     },
     Direct(DirectWeights),
-    /// With the view's block for each block of inputs as read.
-    Winograd(WinogradWeights, Vec<usize>),
+    /// With the view's block for each block of inputs as read, and the head's weights.
+    Winograd(WinogradWeights, Vec<usize>, Option<DirectWeights>),
 }
 
 /// A graph compiled for one instruction set: layers fused, weights packed. Knows no image size.
@@ -52,6 +58,8 @@ pub struct Plan {
     isa: Isa,
     steps: Steps,
     packed: Vec<Packed>,
+    /// The step whose products all draws share, and its weights for that: the sum's maps apart.
+    shared_draws: Option<(usize, WinogradWeights)>,
 }
 
 /// Memory of a run, planned once and reused; fits every plan compiled from a graph of the same structure.
@@ -59,6 +67,8 @@ pub struct Workspace {
     layout: Layout,
     values: Buffer,
     scratch: Mutex<Vec<Buffer>>,
+    /// Results of draws that are computed together; made when first needed.
+    drawn: Buffer,
 }
 
 /// Operations that a run really performs.
@@ -85,12 +95,15 @@ impl Plan {
         assert!(isa.available(), "this machine lacks {isa:?}");
         let steps = fuse(graph, method);
         let packed = steps.steps.iter().map(|step| pack(step, isa)).collect();
+        let shared_draws =
+            draws::shared_step(&steps).map(|index| (index, pack_apart(&steps.steps[index], isa)));
         // The weights now stand in `packed`; the graph is kept for its shapes alone.
         Self {
             graph: graph.clone(),
             isa,
             steps,
             packed,
+            shared_draws,
         }
     }
 
@@ -109,10 +122,12 @@ impl Plan {
             layout,
             values,
             scratch: Mutex::new(scratch),
+            drawn: Buffer::zeroed(0),
         }
     }
 
-    /// Bytes of the workspace, known without allocating it.
+    /// Bytes of the workspace, known without allocating it. Draws that share products add their results: up to sixteen
+    /// times those of one draw.
     pub fn working_set(&self, batch: usize, rows: usize, columns: usize) -> usize {
         self.layout(batch, rows, columns).bytes()
     }
@@ -122,7 +137,7 @@ impl Plan {
         let layout = self.layout(batch, rows, columns);
         let mut total = RealOperations::default();
         for (step, packed) in self.steps.steps.iter().zip(&self.packed) {
-            let step_total = run::operations(step, packed, &layout);
+            let step_total = cost::operations(step, packed, &layout);
             total.products += step_total.products;
             total.transforms += step_total.transforms;
         }
@@ -143,10 +158,18 @@ impl Plan {
                     let inputs = view.iter().map(|source| source.lanes.blocks()).sum();
                     direct::scratch(node.kernel, inputs, node.channels_out.div_ceil(vector::BLOCK))
                 }
-                (_, Packed::Winograd(weights, _)) => winograd::scratch(weights, weights.cut.tiles),
+                (_, Packed::Winograd(weights, _, head)) => {
+                    let inputs = weights.groups.iter().map(|group| group.blocks).sum();
+                    let head = head.as_ref().map_or(0, |_| head::scratch(inputs));
+                    winograd::scratch(weights, weights.cut.tiles) + head
+                }
                 _ => 0,
             };
             scratch = scratch.max(needed);
+        }
+        if let Some((_, weights)) = &self.shared_draws {
+            let blocks = weights.groups.iter().map(|group| group.blocks).sum();
+            scratch = scratch.max(winograd::scratch(weights, weights.cut.tiles) + head::scratch(blocks));
         }
         Layout::new(&self.steps, &shapes, batch, border, scratch)
     }
@@ -159,7 +182,11 @@ fn pack(step: &Step, isa: Isa) -> Packed {
             bias: packing::bias(node),
         },
         Step::Convolve {
-            node, view, winograd, ..
+            node,
+            view,
+            winograd,
+            head,
+            ..
         } => {
             let lanes = Lanes(view.iter().flat_map(|source| source.lanes.0.clone()).collect());
             if !winograd {
@@ -174,28 +201,49 @@ fn pack(step: &Step, isa: Isa) -> Packed {
             }
             let count = plain.len();
             let order = [plain, upsampled].concat();
-            let cut = winograd_cut(isa, order.len(), node.channels_out.div_ceil(vector::BLOCK));
+            let mut cut = winograd_cut(isa, order.len(), node.channels_out.div_ceil(vector::BLOCK));
+            let head = head.as_ref().map(|head| {
+                cut.output_groups = usize::MAX;
+                DirectWeights::new(&head.node, &Lanes(vec![head.node.channels_in]), isa)
+            });
             let weights = WinogradWeights::new(node, &lanes, &order, count, isa, cut);
-            Packed::Winograd(weights, order)
+            Packed::Winograd(weights, order, head)
         }
         _ => Packed::Nothing,
     }
 }
 
-/// Sizes of a Winograd task, such that transforms and products stay in the second-level cache.
+/// Weights of a convolution of a sum, as if it read the map and then the upsampled map.
+fn pack_apart(step: &Step, isa: Isa) -> WinogradWeights {
+    let Step::Convolve { node, view, .. } = step else {
+        unreachable!("only convolutions share products between draws");
+    };
+    let lanes = &view[0].lanes;
+    let order: Vec<usize> = (0..lanes.blocks()).chain(0..lanes.blocks()).collect();
+    let cut = Cut {
+        output_groups: usize::MAX,
+        ..winograd_cut(isa, order.len(), node.channels_out.div_ceil(vector::BLOCK))
+    };
+    WinogradWeights::new(node, lanes, &order, lanes.blocks(), isa, cut)
+}
+
+/// Sizes of a Winograd task, such that transforms and products stay in the second-level cache (1 MiB or more): few inputs
+/// are transformed at once and multiplied group by group; many are taken in chunks, so that weights, which lie farther
+/// away then, are read less often.
 fn winograd_cut(isa: Isa, inputs: usize, outputs: usize) -> Cut {
     let _ = outputs;
-    let tiles = if isa == Isa::Avx512 { 56 } else { 54 };
-    if inputs <= 8 {
+    // Multiples of the kernels' rows.
+    let (few, many) = if isa == Isa::Avx512 { (28, 56) } else { (30, 54) };
+    if inputs <= 12 {
         Cut {
-            tiles: if inputs <= 4 { tiles } else { tiles / 2 },
+            tiles: few,
             input_blocks: inputs,
             output_groups: if isa == Isa::Avx512 { 1 } else { 2 },
         }
     } else {
         Cut {
-            tiles,
-            input_blocks: 4,
+            tiles: many,
+            input_blocks: 8,
             output_groups: usize::MAX,
         }
     }

@@ -33,19 +33,22 @@ pub(crate) struct Product {
 /// The kernel for some number of rows.
 pub(crate) type Multiply = unsafe fn(&Product);
 
+/// Where the sums of a row and vector lie in `c`.
+#[inline(always)]
+fn place<S: Simd>(row: usize, vector: usize, block: usize) -> usize {
+    (vector * S::LANES / BLOCK) * block + row * BLOCK + vector * S::LANES % BLOCK
+}
+
 #[inline(always)]
 unsafe fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, p: &Product) {
     let lanes = S::LANES;
-    let place = |row: usize, vector: usize| {
-        (vector * lanes / BLOCK) * p.c_block + row * BLOCK + vector * lanes % BLOCK
-    };
     let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
     // SAFETY: the caller promises that `a`, `b` and `c` hold the rows, blocks and columns that the loops run over.
     unsafe {
         if p.accumulate {
             for (row, sums) in sums.iter_mut().enumerate() {
                 for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = simd.load(p.c.add(place(row, vector)));
+                    *sum = simd.load(p.c.add(place::<S>(row, vector, p.c_block)));
                 }
             }
         }
@@ -70,7 +73,7 @@ unsafe fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, p:
         }
         for (row, sums) in sums.iter().enumerate() {
             for (vector, &sum) in sums.iter().enumerate() {
-                simd.store(p.c.add(place(row, vector)), sum);
+                simd.store(p.c.add(place::<S>(row, vector, p.c_block)), sum);
             }
         }
     }

@@ -1,12 +1,26 @@
 //! Weights in the order in which the kernels read them.
 
-use super::fusion::{Lanes, lane_weights};
 use super::multiply::widths;
+use super::step::Lanes;
 use super::vector::BLOCK;
 use super::winograd_input::vanishes_upsampled;
 use super::workspace::Buffer;
 use crate::graph::ConvolutionNode;
 use crate::simd::Isa;
+
+/// Weights with the input channels put where a view has them: (kernel row, kernel column, lane of the view, channel out padded).
+fn lane_weights(node: &ConvolutionNode, lanes: &Lanes) -> Vec<f32> {
+    let (of_lane, wide) = (lanes.channels(), node.channels_out.next_multiple_of(BLOCK));
+    let mut weights = vec![0.0; node.kernel * node.kernel * of_lane.len() * wide];
+    for (row, to) in weights.chunks_exact_mut(wide).enumerate() {
+        let (tap, lane) = (row / of_lane.len(), row % of_lane.len());
+        if let Some(channel) = of_lane[lane] {
+            let from = (tap * node.channels_in + channel) * node.channels_out;
+            to[..node.channels_out].copy_from_slice(&node.weights[from..from + node.channels_out]);
+        }
+    }
+    weights
+}
 
 /// Output blocks that one kernel call takes.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use super::workspace::Place;
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     let one = s.splat(1.0);
     // exp(-x) = 2^n exp(r), r in [-ln 2 / 2, ln 2 / 2], by its Taylor polynomial; ln 2 in two parts (Cody and Waite 1980).
-    let x = s.sub(s.splat(0.0), s.max(s.min(x, s.splat(87.0)), s.splat(-87.0)));
+    let x = s.sub(s.splat(0.0), s.max(s.min(x, s.splat(86.0)), s.splat(-86.0)));
     let round = s.splat(12_582_912.0);
     let n = s.sub(s.fma(x, s.splat(std::f32::consts::LOG2_E), round), round);
     let r = s.fnma(n, s.splat(-2.121_944_4e-4), s.fnma(n, s.splat(0.693_359_4), x));
@@ -16,7 +16,7 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = s.fma(p, r, s.splat(coefficient));
     }
-    s.div(one, s.fma(p, s.power_of_two(n), one))
+    s.reciprocal(s.fma(p, s.power_of_two(n), one))
 }
 
 /// A pixel of a term: its map's address, stride and factors.
@@ -45,7 +45,7 @@ impl TermRead {
 }
 
 /// What is applied to a sum of terms.
-pub(crate) use super::fusion::Pointwise;
+pub(crate) use super::step::Pointwise;
 
 /// A view stored as a map: one image and one block of channels.
 pub(crate) struct StoreBlock<'a> {

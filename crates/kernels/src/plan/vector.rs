@@ -19,7 +19,8 @@ pub(crate) trait Simd: Copy {
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// 1 / `a` to about a unit in the last place, for `a` in [1, 2 to the power of 126].
+    fn reciprocal(self, a: Self::V) -> Self::V;
     /// `a * b + c`
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`
@@ -36,8 +37,12 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `to` must be writable for [`Simd::LANES`] values.
     unsafe fn store(self, to: *mut f32, value: Self::V);
-    /// Asks for the line at this address, which may be any.
+    /// Asks for the line at this address, which may be any, in the first-level cache.
     fn prefetch(self, from: *const f32);
+    /// The same in the second-level cache.
+    fn prefetch_later(self, from: *const f32);
+    /// Asks for the line at this address, which may be any, to be written.
+    fn prefetch_write(self, to: *const f32);
 }
 
 /// A piece of work written for any instruction set.
@@ -115,8 +120,8 @@ impl Simd for Portable {
         each(a, b, |a, b| a * b)
     }
     #[inline(always)]
-    fn div(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        each(a, b, |a, b| a / b)
+    fn reciprocal(self, a: [f32; 4]) -> [f32; 4] {
+        a.map(|a| 1.0 / a)
     }
     #[inline(always)]
     fn fma(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
@@ -150,6 +155,10 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
+    #[inline(always)]
+    fn prefetch_later(self, _: *const f32) {}
+    #[inline(always)]
+    fn prefetch_write(self, _: *const f32) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -158,7 +167,7 @@ pub(crate) mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! simd {
-        ($name:ident, $isa:literal, $v:ty, $lanes:literal, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
+        ($name:ident, $isa:literal, $v:ty, $lanes:literal, $splat:ident, $add:ident, $sub:ident, $mul:ident, $reciprocal:ident, $newton:literal,
          $fma:ident, $fnma:ident, $max:ident, $min:ident, $load:ident, $store:ident, $power:expr) => {
             #[doc = concat!("Proof that the machine has ", $isa, ".")]
             #[derive(Clone, Copy)]
@@ -198,9 +207,14 @@ pub(crate) mod x86 {
                     unsafe { $mul(a, b) }
                 }
                 #[inline(always)]
-                fn div(self, a: $v, b: $v) -> $v {
+                fn reciprocal(self, a: $v) -> $v {
                     // SAFETY: `self` proves the instruction set.
-                    unsafe { $div(a, b) }
+                    let mut x = unsafe { $reciprocal(a) };
+                    // Newton's steps double the digits of the estimate.
+                    for _ in 0..$newton {
+                        x = self.fma(x, self.fnma(a, x, self.splat(1.0)), x);
+                    }
+                    x
                 }
                 #[inline(always)]
                 fn fma(self, a: $v, b: $v, c: $v) -> $v {
@@ -242,6 +256,16 @@ pub(crate) mod x86 {
                     // SAFETY: a prefetch never faults, whatever the address.
                     unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
                 }
+                #[inline(always)]
+                fn prefetch_later(self, from: *const f32) {
+                    // SAFETY: a prefetch never faults, whatever the address.
+                    unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+                }
+                #[inline(always)]
+                fn prefetch_write(self, to: *const f32) {
+                    // SAFETY: a prefetch never faults, whatever the address.
+                    unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast()) }
+                }
             }
         };
     }
@@ -255,7 +279,8 @@ pub(crate) mod x86 {
         _mm512_add_ps,
         _mm512_sub_ps,
         _mm512_mul_ps,
-        _mm512_div_ps,
+        _mm512_rcp14_ps,
+        1,
         _mm512_fmadd_ps,
         _mm512_fnmadd_ps,
         _mm512_max_ps,
@@ -276,7 +301,8 @@ pub(crate) mod x86 {
         _mm256_add_ps,
         _mm256_sub_ps,
         _mm256_mul_ps,
-        _mm256_div_ps,
+        _mm256_rcp_ps,
+        2,
         _mm256_fmadd_ps,
         _mm256_fnmadd_ps,
         _mm256_max_ps,

@@ -1,5 +1,10 @@
 //! Winograd convolution of one block of tiles: input transform, 36 products, output transform, without leaving the cache.
 
+// Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
+#![allow(clippy::needless_range_loop)]
+
+use super::draws::{self, Draw};
+use super::head::{self, Head};
 use super::multiply::{Multiply, Product, cut};
 use super::packing::WinogradWeights;
 use super::vector::{BLOCK, Kernel, Simd};
@@ -70,7 +75,7 @@ impl Calls {
 
 /// Values between transform positions: an odd number of lines, so that the 36 stores of a tile fall into different cache sets.
 fn position_stride(blocks: usize, tiles: usize) -> usize {
-    (blocks * tiles | 1) * BLOCK
+    ((blocks * tiles) | 1) * BLOCK
 }
 
 fn output_blocks(weights: &WinogradWeights) -> usize {
@@ -100,6 +105,10 @@ pub(crate) struct WinogradBlock<'a> {
     pub weights: &'a WinogradWeights,
     pub calls: &'a Calls,
     pub target: Target,
+    /// Takes the pixels instead of the target's map.
+    pub head: Option<Head<'a>>,
+    /// Draws that share the products; without any, the head's results are stored as they are.
+    pub draws: &'a [Draw],
     pub grid: Grid,
     pub first: usize,
     pub tiles: usize,
@@ -116,6 +125,13 @@ impl Kernel for WinogradBlock<'_> {
         let tiles = &mut tiles[..self.tiles];
         for (index, tile) in tiles.iter_mut().enumerate() {
             *tile = self.grid.tile(self.first + index);
+        }
+        // The next block, whose inputs are asked for meanwhile.
+        let mut next = [Tile::default(); MOST_TILES];
+        let next_count = self.tiles.min(self.grid.tiles() - self.first - self.tiles);
+        let next = &mut next[..next_count];
+        for (index, tile) in next.iter_mut().enumerate() {
+            *tile = self.grid.tile(self.first + self.tiles + index);
         }
         let (weights, chunk) = (self.weights, self.weights.cut.input_blocks);
         let inputs = chunk.min(weights.inputs);
@@ -138,6 +154,16 @@ impl Kernel for WinogradBlock<'_> {
                     transformed = weights.input_chunks() == 1;
                 }
                 for position in 0..36 {
+                    if first == 0 {
+                        self.ask(
+                            s,
+                            position,
+                            tiles,
+                            out_groups[0].first,
+                            blocks,
+                            if outputs == 0 { next } else { &[] },
+                        );
+                    }
                     let count = weights.kept(first, position) - first;
                     let mut out = 0;
                     for (index, group) in out_groups.iter().enumerate() {
@@ -174,6 +200,30 @@ impl Kernel for WinogradBlock<'_> {
                     }
                 }
             }
+            if let Some(head) = &self.head {
+                let pixels_at = m.wrapping_add(36 * m_stride);
+                for draw in self
+                    .draws
+                    .iter()
+                    .map(Some)
+                    .chain(self.draws.is_empty().then_some(None))
+                {
+                    let head = Head {
+                        planes: draw.map_or(head.planes, |draw| draw.planes),
+                        ..*head
+                    };
+                    for (part, part_tiles) in tiles.chunks(head::TILES).enumerate() {
+                        let first = part * head::TILES;
+                        // SAFETY: the products were just written; behind them lies the head's scratch.
+                        unsafe {
+                            let (m, v) = ((m.cast_const(), m_stride), (v.cast_const(), v_stride));
+                            self.to_scratch(s, m, v, draw, (first, part_tiles.len()), pixels_at);
+                            head.finish(s, pixels_at, part_tiles);
+                        }
+                    }
+                }
+                continue;
+            }
             for block in 0..blocks {
                 let from = m.wrapping_add(block * self.tiles * BLOCK);
                 let out = out_groups[0].first + block;
@@ -182,7 +232,7 @@ impl Kernel for WinogradBlock<'_> {
                         let at = from.wrapping_add(index * BLOCK + lane);
                         // SAFETY: the products of all tiles at 36 positions were just written; the target is the caller's promise.
                         unsafe {
-                            let y = pixels(s, |position| s.load(at.add(position * m_stride)));
+                            let y = pixels(s, at, m_stride);
                             let size = (self.grid.rows, self.grid.columns);
                             self.target.finish(s, y, tile, (out, lane), size);
                         }
@@ -193,76 +243,211 @@ impl Kernel for WinogradBlock<'_> {
     }
 }
 
+impl WinogradBlock<'_> {
+    /// Output transform, bias and activation of some tiles into (block, tile, pixel, 16), for one draw.
+    ///
+    /// # Safety
+    /// `m` and `v` must hold the products and transforms of all tiles, `to` have room for [`head::TILES`] tiles of all blocks.
+    #[inline(always)]
+    unsafe fn to_scratch<S: Simd>(
+        &self,
+        s: S,
+        (m, m_stride): (*const f32, usize),
+        (v, v_stride): (*const f32, usize),
+        draw: Option<&Draw>,
+        (first, count): (usize, usize),
+        to: *mut f32,
+    ) {
+        let mut kept = [0.0f32; 36 * BLOCK];
+        for (group, blocks) in self.weights.groups.iter().enumerate() {
+            let starts = if draw.is_some() {
+                draws::starts(self.weights, group)
+            } else {
+                [(0, 0); 25]
+            };
+            for block in 0..blocks.blocks {
+                let out = blocks.first + block;
+                for index in 0..count {
+                    let mut target = self.target;
+                    target.full = Some(Place {
+                        origin: to.wrapping_add(index * head::TILE_PIXELS * BLOCK),
+                        image: 0,
+                        plane: head::PIXELS * BLOCK,
+                        row: 4 * BLOCK,
+                        rows: 4,
+                        columns: 4,
+                    });
+                    let tile = (first + index) * BLOCK;
+                    let products = m.wrapping_add(out * self.tiles * BLOCK + tile);
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        if let Some(draw) = draw {
+                            let (values, place) = (
+                                (v.add(tile), self.tiles * BLOCK, v_stride),
+                                (group, block, &starts),
+                            );
+                            let products = (products, m_stride);
+                            draws::without(
+                                s,
+                                self.weights,
+                                &draw.dropped,
+                                products,
+                                values,
+                                place,
+                                kept.as_mut_ptr(),
+                            );
+                        }
+                        for lane in (0..BLOCK).step_by(S::LANES) {
+                            let y = match draw {
+                                Some(_) => pixels(s, kept.as_ptr().add(lane), BLOCK),
+                                None => pixels(s, products.add(lane), m_stride),
+                            };
+                            target.finish(s, y, Tile::default(), (out, lane), (4, 4));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for a 36th of the lines that will be written by this block and read by the next.
+    #[inline(always)]
+    fn ask<S: Simd>(
+        &self,
+        s: S,
+        position: usize,
+        tiles: &[Tile],
+        first: usize,
+        blocks: usize,
+        next: &[Tile],
+    ) {
+        if let Some(place) = &self.target.full {
+            for &tile in &tiles[position * tiles.len() / 36..(position + 1) * tiles.len() / 36] {
+                for block in first..first + blocks {
+                    let to = place.at(tile, block, 0);
+                    for i in 0..4 {
+                        for j in 0..4 {
+                            s.prefetch_write(to.wrapping_add(i * place.row + j * BLOCK));
+                        }
+                    }
+                }
+            }
+        }
+        for &tile in &next[position * next.len() / 36..(position + 1) * next.len() / 36] {
+            for read in self.reads {
+                if let Some((place, block, _)) = &read.plain {
+                    let from = place.at(tile, *block, 0).wrapping_add(BLOCK);
+                    // Rows and columns before these belong to the tiles before.
+                    for i in 1..5 {
+                        for j in 0..4 {
+                            s.prefetch_later(from.wrapping_add(i * place.row + j * BLOCK));
+                        }
+                    }
+                }
+                if let Some((place, block, _)) = &read.upsampled {
+                    let half = Tile {
+                        image: tile.image,
+                        row: tile.row / 2,
+                        column: tile.column / 2,
+                    };
+                    let from = place.at(half, *block, 0).wrapping_add(BLOCK);
+                    for i in 1..3 {
+                        for j in 0..2 {
+                            s.prefetch_later(from.wrapping_add(i * place.row + j * BLOCK));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Factors of a vector of channels; ones where there is no mask.
+///
+/// # Safety
+/// A mask must have sixteen factors.
+#[inline(always)]
+unsafe fn factors<S: Simd>(s: S, mask: Option<*const f32>, lane: usize) -> S::V {
+    match mask {
+        // SAFETY: the caller's promise.
+        Some(factors) => unsafe { s.load(factors.add(lane)) },
+        None => s.splat(1.0),
+    }
+}
+
+/// Pixels of a square, row by row.
+///
+/// # Safety
+/// They must lie in the map or its border.
+#[inline(always)]
+unsafe fn square<S: Simd, const N: usize>(s: S, from: *const f32, row: usize) -> [[S::V; N]; N] {
+    let mut pixels = [[s.splat(0.0); N]; N];
+    for i in 0..N {
+        for j in 0..N {
+            // SAFETY: the caller's promise.
+            pixels[i][j] = unsafe { s.load(from.add(i * row + j * BLOCK)) };
+        }
+    }
+    pixels
+}
+
 /// Input transform of one block of channels for all tiles.
 ///
 /// # Safety
 /// The planes must hold the tiles' windows with their borders; `to` must have room for the tiles at 36 positions.
 #[inline(always)]
 unsafe fn transform<S: Simd>(s: S, read: &Read, tiles: &[Tile], to: *mut f32, stride: usize) {
-    let factors = |mask: Option<*const f32>, lane: usize| match mask {
-        // SAFETY: a mask has sixteen factors per block.
-        Some(factors) => unsafe { s.load(factors.add(lane)) },
-        None => s.splat(1.0),
-    };
-    // Addresses of the windows' first pixels; windows start one pixel before the tile.
-    let plain_at = |place: &Place, block: usize, tile: &Tile| {
-        let start =
-            tile.image * place.image + block * place.plane + tile.row * place.row + tile.column * BLOCK;
-        place.origin.wrapping_add(start).wrapping_sub(place.row + BLOCK)
-    };
-    let upsampled_at = |place: &Place, block: usize, tile: &Tile| {
-        let start = tile.row / 2 * place.row + tile.column / 2 * BLOCK;
-        let start = tile.image * place.image + block * place.plane + start;
-        place.origin.wrapping_add(start).wrapping_sub(place.row + BLOCK)
-    };
-    for (index, tile) in tiles.iter().enumerate() {
+    for (index, &tile) in tiles.iter().enumerate() {
+        let half = Tile {
+            image: tile.image,
+            row: tile.row / 2,
+            column: tile.column / 2,
+        };
         for lane in (0..BLOCK).step_by(S::LANES) {
             let to = to.wrapping_add(index * BLOCK + lane);
-            // SAFETY: windows of tiles inside the maps, with their borders; room at 36 positions: the caller's promise.
+            // SAFETY: windows (from one pixel before the tile on) inside the maps, with their borders; room at 36
+            // positions: the caller's promise.
             unsafe {
-                let store = |position: usize, value: S::V| s.store(to.add(position * stride), value);
                 match (&read.plain, &read.upsampled) {
-                    (Some((place, block, None)), None) => {
-                        let from = plain_at(place, *block, tile).add(lane);
-                        let row =
-                            |i: usize| std::array::from_fn(|j| s.load(from.add(i * place.row + j * BLOCK)));
-                        window(s, row, store);
-                    }
-                    (Some((place, block, Some(mask))), None) => {
-                        let from = plain_at(place, *block, tile).add(lane);
-                        let factor = factors(Some(*mask), lane);
-                        let row = |i: usize| {
-                            std::array::from_fn(|j| {
-                                s.mul(factor, s.load(from.add(i * place.row + j * BLOCK)))
-                            })
-                        };
-                        window(s, row, store);
+                    (Some((place, block, mask)), None) => {
+                        let from = place.at(tile, *block, lane).sub(place.row + BLOCK);
+                        let mut pixels = square::<S, 6>(s, from, place.row);
+                        if mask.is_some() {
+                            let factor = factors(s, *mask, lane);
+                            for row in &mut pixels {
+                                for pixel in row {
+                                    *pixel = s.mul(*pixel, factor);
+                                }
+                            }
+                        }
+                        window(s, pixels, to, stride);
                     }
                     (None, Some((place, block, mask))) => {
-                        let from = upsampled_at(place, *block, tile).add(lane);
-                        let factor = factors(*mask, lane);
-                        let row = |i: usize| {
-                            std::array::from_fn(|j| {
-                                s.mul(factor, s.load(from.add(i * place.row + j * BLOCK)))
-                            })
-                        };
-                        window_upsampled(s, row, store);
+                        let from = place.at(half, *block, lane).sub(place.row + BLOCK);
+                        let mut pixels = square::<S, 4>(s, from, place.row);
+                        if mask.is_some() {
+                            let factor = factors(s, *mask, lane);
+                            for row in &mut pixels {
+                                for pixel in row {
+                                    *pixel = s.mul(*pixel, factor);
+                                }
+                            }
+                        }
+                        window_upsampled(s, pixels, to, stride);
                     }
                     (Some((place, block, mask)), Some((small, small_block, small_mask))) => {
-                        let from = plain_at(place, *block, tile).add(lane);
-                        let below = upsampled_at(small, *small_block, tile).add(lane);
-                        let (factor, small_factor) = (factors(*mask, lane), factors(*small_mask, lane));
-                        let row = |i: usize| {
-                            let up: [S::V; 4] = std::array::from_fn(|j| {
-                                let value = s.load(below.add(UPSAMPLED[i] * small.row + j * BLOCK));
-                                s.mul(small_factor, value)
-                            });
-                            std::array::from_fn(|j| {
-                                let value = s.load(from.add(i * place.row + j * BLOCK));
-                                s.fma(factor, value, up[UPSAMPLED[j]])
-                            })
-                        };
-                        window(s, row, store);
+                        let from = place.at(tile, *block, lane).sub(place.row + BLOCK);
+                        let below = small.at(half, *small_block, lane).sub(small.row + BLOCK);
+                        let mut pixels = square::<S, 6>(s, from, place.row);
+                        let coarse = square::<S, 4>(s, below, small.row);
+                        let (factor, small_factor) = (factors(s, *mask, lane), factors(s, *small_mask, lane));
+                        for i in 0..6 {
+                            for j in 0..6 {
+                                let up = s.mul(small_factor, coarse[UPSAMPLED[i]][UPSAMPLED[j]]);
+                                pixels[i][j] = s.fma(factor, pixels[i][j], up);
+                            }
+                        }
+                        window(s, pixels, to, stride);
                     }
                     (None, None) => unreachable!("a block that is read from nowhere"),
                 }

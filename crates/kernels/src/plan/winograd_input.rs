@@ -1,5 +1,8 @@
 //! Input transform of Winograd's F(4 × 4, 3 × 3) (Lavin and Gray 2016, arXiv 1509.09308): windows of 6 × 6 pixels to 36 values.
 
+// Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
+#![allow(clippy::needless_range_loop)]
+
 use super::vector::Simd;
 
 /// Values along one direction: B' d, with the interpolation points 0, ±1, ±2.
@@ -18,30 +21,24 @@ pub(crate) fn forward<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
     ]
 }
 
-/// Both directions; `window(row)` gives the six pixels of a row, `store(position, value)` takes the 36 values.
+/// Both directions: a window's 36 values, `stride` apart from `to` on.
+///
+/// # Safety
+/// `to` must be writable at 36 places.
 #[inline(always)]
-pub(crate) fn window<S: Simd>(
-    s: S,
-    mut row: impl FnMut(usize) -> [S::V; 6],
-    mut store: impl FnMut(usize, S::V),
-) {
-    let rows: [[S::V; 6]; 6] = [
-        forward(s, row(0)),
-        forward(s, row(1)),
-        forward(s, row(2)),
-        forward(s, row(3)),
-        forward(s, row(4)),
-        forward(s, row(5)),
-    ];
+pub(crate) unsafe fn window<S: Simd>(s: S, pixels: [[S::V; 6]; 6], to: *mut f32, stride: usize) {
+    let mut rows = pixels;
+    for row in &mut rows {
+        *row = forward(s, *row);
+    }
     for j in 0..6 {
-        let column = forward(
-            s,
-            [
-                rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j],
-            ],
-        );
-        for (i, value) in column.into_iter().enumerate() {
-            store(i * 6 + j, value);
+        let column = [
+            rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j],
+        ];
+        let column = forward(s, column);
+        for i in 0..6 {
+            // SAFETY: the caller's promise.
+            unsafe { s.store(to.add((i * 6 + j) * stride), column[i]) };
         }
     }
 }
@@ -71,23 +68,21 @@ fn forward_upsampled<S: Simd>(s: S, d: [S::V; 4]) -> [S::V; 5] {
 /// Positions along one direction of what [`forward_upsampled`] returns.
 const KEPT: [usize; 5] = [0, 1, 3, 4, 5];
 
-/// Both directions of an upsampled window; `row` gives the four distinct pixels of a distinct row.
+/// Both directions of an upsampled window, from its 4 × 4 distinct pixels.
+///
+/// # Safety
+/// `to` must be writable at 36 places.
 #[inline(always)]
-pub(crate) fn window_upsampled<S: Simd>(
-    s: S,
-    mut row: impl FnMut(usize) -> [S::V; 4],
-    mut store: impl FnMut(usize, S::V),
-) {
-    let rows: [[S::V; 5]; 4] = [
-        forward_upsampled(s, row(0)),
-        forward_upsampled(s, row(1)),
-        forward_upsampled(s, row(2)),
-        forward_upsampled(s, row(3)),
-    ];
+pub(crate) unsafe fn window_upsampled<S: Simd>(s: S, pixels: [[S::V; 4]; 4], to: *mut f32, stride: usize) {
+    let mut rows = [[pixels[0][0]; 5]; 4];
+    for i in 0..4 {
+        rows[i] = forward_upsampled(s, pixels[i]);
+    }
     for j in 0..5 {
         let column = forward_upsampled(s, [rows[0][j], rows[1][j], rows[2][j], rows[3][j]]);
-        for (i, value) in column.into_iter().enumerate() {
-            store(KEPT[i] * 6 + KEPT[j], value);
+        for i in 0..5 {
+            // SAFETY: the caller's promise.
+            unsafe { s.store(to.add((KEPT[i] * 6 + KEPT[j]) * stride), column[i]) };
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Output transform of Winograd's F(4 × 4, 3 × 3), and what follows a convolution's sums.
 
+// Indices as in the formulas; iterators would hide them and may not be inlined with the vectors in registers.
+#![allow(clippy::needless_range_loop)]
+
 use super::vector::{BLOCK, Simd};
 use super::workspace::Place;
 
@@ -16,22 +19,27 @@ pub(crate) fn backward<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
     ]
 }
 
-/// Both directions: 36 products to 4 × 4 pixels.
+/// Both directions: 36 products, `stride` apart from `from` on, to 4 × 4 pixels.
+///
+/// # Safety
+/// `from` must be readable at 36 places.
 #[inline(always)]
-pub(crate) fn pixels<S: Simd>(s: S, load: impl Fn(usize) -> S::V) -> [[S::V; 4]; 4] {
-    let row = |i: usize| {
-        let at = |j: usize| load(6 * i + j);
-        backward(s, [at(0), at(1), at(2), at(3), at(4), at(5)])
-    };
-    let rows = [row(0), row(1), row(2), row(3), row(4), row(5)];
+pub(crate) unsafe fn pixels<S: Simd>(s: S, from: *const f32, stride: usize) -> [[S::V; 4]; 4] {
+    let mut rows = [[s.splat(0.0); 4]; 6];
+    for i in 0..6 {
+        let mut m = [s.splat(0.0); 6];
+        for j in 0..6 {
+            // SAFETY: the caller's promise.
+            m[j] = unsafe { s.load(from.add((6 * i + j) * stride)) };
+        }
+        rows[i] = backward(s, m);
+    }
     let mut out = [[s.splat(0.0); 4]; 4];
     for j in 0..4 {
-        let column = backward(
-            s,
-            [
-                rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j],
-            ],
-        );
+        let column = [
+            rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j],
+        ];
+        let column = backward(s, column);
         for i in 0..4 {
             out[i][j] = column[i];
         }
@@ -63,6 +71,27 @@ pub(crate) struct Tile {
     pub column: usize,
 }
 
+impl Tile {
+    #[inline(always)]
+    fn halved(self) -> Self {
+        Self {
+            image: self.image,
+            row: self.row / 2,
+            column: self.column / 2,
+        }
+    }
+}
+
+impl Place {
+    /// Address of a pixel's lane.
+    #[inline(always)]
+    pub fn at(&self, pixel: Tile, block: usize, lane: usize) -> *mut f32 {
+        let start = pixel.image * self.image + block * self.plane;
+        self.origin
+            .wrapping_add(start + pixel.row * self.row + pixel.column * BLOCK + lane)
+    }
+}
+
 impl Target {
     /// Bias, residual, activation and stores of one tile and vector of channels.
     ///
@@ -78,11 +107,6 @@ impl Target {
         (rows, columns): (usize, usize),
     ) {
         let (tile_rows, tile_columns) = ((rows - tile.row).min(4), (columns - tile.column).min(4));
-        let at = |place: &Place, row: usize, column: usize| {
-            let start =
-                tile.image * place.image + block * place.plane + row * place.row + column * BLOCK + lane;
-            place.origin.wrapping_add(start)
-        };
         // SAFETY: pixels inside the map only, of a block and lane that the caller vouches for.
         unsafe {
             let bias = s.load(self.bias.add(block * BLOCK + lane));
@@ -92,7 +116,7 @@ impl Target {
                 }
             }
             if let Some(place) = &self.residual {
-                let from = at(place, tile.row, tile.column);
+                let from = place.at(tile, block, lane);
                 for (i, row) in y.iter_mut().enumerate() {
                     for (j, value) in row.iter_mut().enumerate() {
                         // Beyond a ragged edge this reads the border of the map, which is there.
@@ -109,7 +133,7 @@ impl Target {
                 }
             }
             if let Some(place) = &self.full {
-                let to = at(place, tile.row, tile.column);
+                let to = place.at(tile, block, lane);
                 if tile_rows == 4 && tile_columns == 4 {
                     for (i, row) in y.iter().enumerate() {
                         for (j, &value) in row.iter().enumerate() {
@@ -125,7 +149,7 @@ impl Target {
                 }
             }
             if let Some(place) = &self.pooled {
-                let to = at(place, tile.row / 2, tile.column / 2);
+                let to = place.at(tile.halved(), block, lane);
                 for i in 0..2 {
                     for j in 0..2 {
                         let upper = s.max(y[2 * i][2 * j], y[2 * i][2 * j + 1]);
@@ -145,23 +169,17 @@ impl Target {
     /// As [`Target::finish`].
     #[inline(always)]
     pub unsafe fn finish_pixel<S: Simd>(&self, s: S, sum: S::V, tile: Tile, (block, lane): (usize, usize)) {
-        let at = |place: &Place| {
-            let start = tile.image * place.image + block * place.plane;
-            place
-                .origin
-                .wrapping_add(start + tile.row * place.row + tile.column * BLOCK + lane)
-        };
         // SAFETY: a pixel inside the maps, of a block and lane that the caller vouches for.
         unsafe {
             let mut value = s.add(sum, s.load(self.bias.add(block * BLOCK + lane)));
             if let Some(place) = &self.residual {
-                value = s.add(value, s.load(at(place)));
+                value = s.add(value, s.load(place.at(tile, block, lane)));
             }
             if self.relu {
                 value = s.max(value, s.splat(0.0));
             }
             if let Some(place) = &self.full {
-                s.store(at(place), value);
+                s.store(place.at(tile, block, lane), value);
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::alloc::{Layout as AllocationLayout, alloc, dealloc, handle_alloc_error};
 
-use super::fusion::{MapId, Steps};
+use super::step::{MapId, Steps};
 use super::vector::BLOCK;
 use crate::graph::MapShape;
 
@@ -44,8 +44,19 @@ impl Buffer {
     }
 
     fn layout(len: usize) -> AllocationLayout {
-        let align = if len * 4 >= HUGE_PAGE { HUGE_PAGE } else { 64 };
-        AllocationLayout::from_size_align(len * 4, align).expect("a length that memory can hold")
+        let bytes = Self::bytes(len);
+        let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { 64 };
+        AllocationLayout::from_size_align(bytes, align).expect("a length that memory can hold")
+    }
+
+    /// Bytes of a buffer of this many values: whole huge pages, unless it is small.
+    pub fn bytes(len: usize) -> usize {
+        let bytes = 4 * len.max(BLOCK);
+        if bytes >= HUGE_PAGE / 8 {
+            bytes.next_multiple_of(HUGE_PAGE)
+        } else {
+            bytes
+        }
     }
 
     pub fn pointer(&self) -> *mut f32 {
@@ -110,7 +121,7 @@ impl Geometry {
 
     /// Values from a block of channels to the next: an odd number of lines, so that blocks fall into different cache sets.
     pub fn plane(self) -> usize {
-        (Self::padded(self.rows) * Self::padded(self.columns) | 1) * BLOCK
+        ((Self::padded(self.rows) * Self::padded(self.columns)) | 1) * BLOCK
     }
 
     /// Values from an image to the next.
@@ -233,7 +244,7 @@ impl Layout {
     }
 
     pub fn bytes(&self) -> usize {
-        4 * (self.total + self.scratch * rayon::current_num_threads())
+        Buffer::bytes(self.total) + Buffer::bytes(self.scratch) * rayon::current_num_threads()
     }
 
     pub fn place(&self, base: *mut f32, map: MapId) -> Place {

@@ -76,7 +76,9 @@ impl Kernel for Chunk<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector, const ROWS: usize, const BLOCKS: usize, const GRADIENT_ROWS: usize>(self) {
-        let Product { map, grid, target, .. } = self.product;
+        let Product {
+            map, grid, target, ..
+        } = self.product;
         let depth = grid.depth(map.channels);
         let blocks = target.channels.div_ceil(LANES);
         assert_eq!(self.panels.len(), depth * blocks * LANES);
@@ -129,7 +131,10 @@ impl Chunk<'_> {
         } = self.product;
         for (sums, point) in sums.into_iter().zip(points) {
             let (image, row, column) = grid.place(point);
-            let (y, x) = (target.row + row * target.step, target.column + column * target.step);
+            let (y, x) = (
+                target.row + row * target.step,
+                target.column + column * target.step,
+            );
             let pixel = ((image * target.height + y) * target.width + x) * target.channels;
             for (b, sum) in sums.into_iter().enumerate() {
                 let channel = (block + b) * LANES;

@@ -37,7 +37,9 @@ impl Kernel for Sum<'_> {
         let depth = self.grid.depth(self.map.channels);
         let (first, count) = self.channels;
         let wide = count.next_multiple_of(LANES);
-        assert!(first + count <= self.channels_out && self.range.end * self.channels_out <= self.gradient.len());
+        assert!(
+            first + count <= self.channels_out && self.range.end * self.channels_out <= self.gradient.len()
+        );
         assert_eq!(self.out.len(), depth * wide);
         self.out.fill(0.0);
         let mut left = Buffer::stale(depth * BLOCK);

@@ -19,12 +19,50 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul(self, other: Self) -> Self;
     /// `self + a * b`.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// max(0, x); NaN stays NaN.
+    unsafe fn relu(self) -> Self;
+    /// Zero where `gate` is zero or negative, else unchanged.
+    unsafe fn where_open(self, gate: Self) -> Self;
 
     /// `self + scalar * other`.
     #[inline(always)]
     unsafe fn add_scaled(self, scalar: f32, other: Self) -> Self {
         // SAFETY: the caller promises the instruction set.
         unsafe { self.add_product(Self::splat(scalar), other) }
+    }
+
+    /// The first `count` of sixteen floats, zeros in the other lanes.
+    ///
+    /// # Safety
+    /// The machine must have the instruction set; only `count` floats are read.
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        // SAFETY: sixteen floats are read only where there are as many; else `count` are copied.
+        unsafe {
+            if count >= LANES {
+                return Self::load(from);
+            }
+            let mut lanes = [0.0f32; LANES];
+            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `count` lanes.
+    ///
+    /// # Safety
+    /// The machine must have the instruction set; only `count` floats are written.
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize) {
+        // SAFETY: sixteen floats are written only where there are as many; else `count` are copied.
+        unsafe {
+            if count >= LANES {
+                return self.store(to);
+            }
+            let mut lanes = [0.0f32; LANES];
+            self.store(lanes.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
+        }
     }
 
     /// `scalar * self`.
@@ -63,13 +101,13 @@ pub(crate) fn launch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => {
-            assert!(is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma"));
+            assert!(isa.available());
             // SAFETY: AVX-512 was just seen.
             unsafe { x86::on_avx512(kernel) }
         }
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => {
-            assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"));
+            assert!(isa.available());
             // SAFETY: AVX2 and FMA were just seen.
             unsafe { x86::on_avx2(kernel) }
         }
@@ -122,15 +160,25 @@ impl Vector for Portable {
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
         self.zip(a.zip(b, |a, b| a * b), |sum, product| sum + product)
     }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        self.zip(self, |a, _| if a <= 0.0 { 0.0 } else { a })
+    }
+    #[inline(always)]
+    unsafe fn where_open(self, gate: Self) -> Self {
+        self.zip(gate, |a, gate| if gate <= 0.0 { 0.0 } else { a })
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Kernel, Vector};
     use std::arch::x86_64::{
-        __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps,
-        _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
+        __m256, __m512, _CMP_NLE_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_cmp_ps, _mm256_fmadd_ps,
+        _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+        _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     #[target_feature(enable = "avx512f,fma")]
@@ -184,6 +232,19 @@ mod x86 {
             // SAFETY: the caller promises AVX-512.
             Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
         }
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // SAFETY: the caller promises AVX-512. The maximum gives its second operand where one is NaN.
+            Self(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
+        }
+        #[inline(always)]
+        unsafe fn where_open(self, gate: Self) -> Self {
+            // SAFETY: the caller promises AVX-512.
+            Self(unsafe {
+                let open = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(gate.0, _mm512_setzero_ps());
+                _mm512_maskz_mov_ps(open, self.0)
+            })
+        }
     }
 
     /// Two vectors of eight.
@@ -228,7 +289,31 @@ mod x86 {
         #[inline(always)]
         unsafe fn add_product(self, a: Self, b: Self) -> Self {
             // SAFETY: the caller promises AVX2 and FMA.
-            unsafe { Self(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
+            unsafe {
+                Self(
+                    _mm256_fmadd_ps(a.0, b.0, self.0),
+                    _mm256_fmadd_ps(a.1, b.1, self.1),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // SAFETY: the caller promises AVX2. The maximum gives its second operand where one is NaN.
+            unsafe {
+                let zero = _mm256_setzero_ps();
+                Self(_mm256_max_ps(zero, self.0), _mm256_max_ps(zero, self.1))
+            }
+        }
+        #[inline(always)]
+        unsafe fn where_open(self, gate: Self) -> Self {
+            // SAFETY: the caller promises AVX2.
+            unsafe {
+                let zero = _mm256_setzero_ps();
+                Self(
+                    _mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_NLE_UQ>(gate.0, zero)),
+                    _mm256_and_ps(self.1, _mm256_cmp_ps::<_CMP_NLE_UQ>(gate.1, zero)),
+                )
+            }
         }
     }
 }

@@ -52,12 +52,11 @@ impl Tiles {
     #[inline(always)]
     pub(crate) fn place(&self, tile: usize) -> (usize, usize, usize) {
         assert!(tile < self.count);
-        let (image, inside) = (tile / (self.rows * self.columns), tile % (self.rows * self.columns));
-        (
-            image,
-            inside / self.columns * TILE,
-            inside % self.columns * TILE,
-        )
+        let (image, inside) = (
+            tile / (self.rows * self.columns),
+            tile % (self.rows * self.columns),
+        );
+        (image, inside / self.columns * TILE, inside % self.columns * TILE)
     }
 }
 
@@ -262,17 +261,19 @@ pub(crate) fn convolve(
     let most = BLOCK_FLOATS / (FREQUENCIES * (map.channels + channels_out));
     let size = (most / rows * rows).clamp(2 * rows, 8 * rows);
     let out = Disjoint::new(out);
-    (0..tiles.count().div_ceil(size)).into_par_iter().for_each(|index| {
-        let block = Block {
-            map,
-            tiles,
-            range: index * size..tiles.count().min((index + 1) * size),
-            filter,
-            channels_out,
-            bias,
-            activation,
-            out,
-        };
-        launch(isa, block);
-    });
+    (0..tiles.count().div_ceil(size))
+        .into_par_iter()
+        .for_each(|index| {
+            let block = Block {
+                map,
+                tiles,
+                range: index * size..tiles.count().min((index + 1) * size),
+                filter,
+                channels_out,
+                bias,
+                activation,
+                out,
+            };
+            launch(isa, block);
+        });
 }

@@ -51,7 +51,8 @@ impl Kernel for Sum<'_> {
             let count = BLOCK.min(self.range.end - start);
             for slot in 0..count {
                 let (image, row, column) = self.tiles.place(start + slot);
-                let x = &self.input.values[image * pixels * self.input.channels..][..pixels * self.input.channels];
+                let x = &self.input.values[image * pixels * self.input.channels..]
+                    [..pixels * self.input.channels];
                 let g = &self.gradient.values[image * pixels * self.gradient.channels..]
                     [..pixels * self.gradient.channels];
                 let (row, column) = (row as isize, column as isize);
@@ -60,7 +61,14 @@ impl Kernel for Sum<'_> {
                     unsafe {
                         let to = left.as_mut_ptr().add((block * BLOCK + slot) * LANES);
                         let channel = first_in + block * LANES;
-                        input_tile::<V>(&self.input, x.as_ptr(), (row - 1, column - 1), channel, to, left_step);
+                        input_tile::<V>(
+                            &self.input,
+                            x.as_ptr(),
+                            (row - 1, column - 1),
+                            channel,
+                            to,
+                            left_step,
+                        );
                     }
                 }
                 for block in 0..count_out / LANES {
@@ -68,7 +76,14 @@ impl Kernel for Sum<'_> {
                     unsafe {
                         let to = right.as_mut_ptr().add((block * BLOCK + slot) * LANES);
                         let channel = first_out + block * LANES;
-                        gradient_tile::<V>(&self.gradient, g.as_ptr(), (row, column), channel, to, right_step);
+                        gradient_tile::<V>(
+                            &self.gradient,
+                            g.as_ptr(),
+                            (row, column),
+                            channel,
+                            to,
+                            right_step,
+                        );
                     }
                 }
             }

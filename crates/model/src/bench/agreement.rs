@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use kernels::{Isa, Plan};
 
 use super::{BenchNetwork, Definition, images};
 use crate::bundle::Bundle;
+use crate::ensemble::Architecture;
 use crate::network::{Draw, InferencePass};
 
 fn shipped(name: &str) -> BenchNetwork {
@@ -95,7 +97,7 @@ fn probabilities_are_the_sigmoids_of_the_right_logits() {
     let logits = logits
         .graph
         .evaluate_f64(&image, (size, size), &logits.factors(None));
-    let maps = segmentation.probabilities(weights).unwrap();
+    let maps = segmentation.record(weights).unwrap();
     let maps = maps.graph.evaluate_f64(&image, (size, size), &maps.factors(None));
     assert_eq!(maps[0].len(), 2 * size * size);
     for map in 0..2 {
@@ -107,6 +109,54 @@ fn probabilities_are_the_sigmoids_of_the_right_logits() {
                 let found = maps[0][(map * size + row) * size + column];
                 assert!((found - expected).abs() < 1e-12);
             }
+        }
+    }
+}
+
+/// Plans on trained weights against plain f64 loops, with and without dropout.
+#[test]
+fn a_plan_stays_near_the_exact_values() {
+    for (network, size) in networks() {
+        let recorded = network.definition.graph(&network.members[0]).unwrap();
+        let image = planar(&images(network.input_channels(), size, 1).unwrap());
+        let draw = Draw {
+            seed: network.seed,
+            member: 0,
+            draw: 1,
+        };
+        let draws = [recorded.factors(None), recorded.factors(Some(draw))];
+        let exact: Vec<Vec<f64>> = draws
+            .iter()
+            .map(|factors| {
+                recorded
+                    .graph
+                    .evaluate_f64(&image, (size, size), factors)
+                    .remove(0)
+            })
+            .collect();
+        for compile in [Plan::compile, Plan::compile_direct] {
+            let plan = compile(&recorded.graph, Isa::detect());
+            let mut workspace = plan.workspace(1, size, size);
+            let masked = recorded.graph.mask_channels().len();
+            let mut seen = 0;
+            plan.run(&mut workspace, &image, &draws, &mut |draw, _, values| {
+                let exact = &exact[draw];
+                assert_eq!(values.len(), exact.len());
+                let scale = largest(exact.iter().copied());
+                let error = largest(exact.iter().zip(values).map(|(e, v)| e - f64::from(*v)));
+                eprintln!(
+                    "{:?} draw {draw}: {:.1e} of the scale",
+                    network.definition,
+                    error / scale
+                );
+                assert!(
+                    error <= 1e-5 * scale,
+                    "{:?} draw {draw}: {error} of {scale}",
+                    network.definition
+                );
+                seen += 1;
+            });
+            assert_eq!(seen, if masked > 0 { 2 } else { 1 });
         }
     }
 }

@@ -1,20 +1,26 @@
 //! A forward pass to be timed.
 
-use candle_core::{Device, Tensor};
+use kernels::{Isa, Plan, RealOperations, Workspace};
 
 use super::{Definition, images};
 use crate::error::ModelError;
-use crate::network::{Draw, InferencePass};
+use crate::network::Draw;
 use crate::weights::Weights;
+
+/// A member with the factors of its draws.
+struct Member {
+    plan: Plan,
+    draws: Vec<Vec<Vec<f32>>>,
+    multiply_adds: u64,
+}
 
 /// Members, draws and images, ready to run.
 pub struct InferenceBench {
-    definition: Definition,
-    passes: Vec<InferencePass>,
-    images: Tensor,
-    draws: usize,
-    seed: u64,
-    multiply_adds: u64,
+    members: Vec<Member>,
+    workspace: Workspace,
+    images: Vec<f32>,
+    size: usize,
+    batch: usize,
 }
 
 impl InferenceBench {
@@ -24,46 +30,90 @@ impl InferenceBench {
         seed: u64,
         (size, batch, draws): (usize, usize, usize),
     ) -> Result<Self, ModelError> {
-        let passes: candle_core::Result<_> = members
+        let prepare = |(index, weights): (usize, &Weights)| -> Result<Member, ModelError> {
+            let recorded = definition.graph(weights)?;
+            let factors = |draw| {
+                recorded.factors(Some(Draw {
+                    seed,
+                    member: index as u32,
+                    draw,
+                }))
+            };
+            Ok(Member {
+                plan: Plan::compile(&recorded.graph, Isa::detect()),
+                draws: (0..draws as u32).map(factors).collect(),
+                multiply_adds: recorded.graph.multiply_adds(size, size),
+            })
+        };
+        let members: Vec<Member> = members
             .iter()
-            .map(|weights| InferencePass::new(weights, &Device::Cpu))
-            .collect();
-        let mut multiply_adds = 0;
-        for weights in members {
-            let graph = definition.graph(weights)?.graph;
-            multiply_adds += graph.multiply_adds(size, size) * (batch * draws.max(1)) as u64;
-        }
+            .enumerate()
+            .map(prepare)
+            .collect::<Result<_, _>>()?;
+        let Some(first) = members.first() else {
+            return Err(ModelError::NoMember);
+        };
+        let planar = images(definition.input_channels(), size, batch)?.permute((0, 3, 1, 2))?;
         Ok(Self {
-            passes: passes?,
-            images: images(definition.input_channels(), size, batch)?,
-            definition: definition.clone(),
-            draws,
-            seed,
-            multiply_adds,
+            workspace: first.plan.workspace(batch, size, size),
+            members,
+            images: planar.flatten_all()?.to_vec1()?,
+            size,
+            batch,
         })
     }
 
     /// Multiply-adds of a call as plainly computed, every draw from the image on: what a speed is stated against.
     pub fn multiply_adds(&self) -> u64 {
-        self.multiply_adds
+        let of_member = |member: &Member| member.multiply_adds * member.draws.len().max(1) as u64;
+        self.members.iter().map(of_member).sum::<u64>() * self.batch as u64
     }
 
-    /// One call: all members, all draws, all images. Returns a value of the result, so that nothing is left out.
-    ///
-    /// Errors: a network that cannot run.
-    pub fn run(&mut self) -> Result<f32, ModelError> {
-        let mut last = 0.0;
-        for (member, pass) in self.passes.iter_mut().enumerate() {
-            for draw in 0..self.draws.max(1) {
-                pass.draw = (self.draws > 0).then_some(Draw {
-                    seed: self.seed,
-                    member: member as u32,
-                    draw: draw as u32,
-                });
-                let logits = self.definition.logits(pass, &self.images)?;
-                last = logits.flatten_all()?.get(0)?.to_scalar::<f32>()?;
-            }
+    /// What a call of one member with one draw really computes.
+    pub fn real_operations(&self) -> RealOperations {
+        self.members[0]
+            .plan
+            .real_operations(self.batch, self.size, self.size)
+    }
+
+    /// Bytes of the buffers that a call uses.
+    pub fn working_set(&self) -> usize {
+        self.members[0].plan.working_set(self.batch, self.size, self.size)
+    }
+
+    /// One call: all members, all draws, all images. Returns the sum of the first values of all results.
+    pub fn run(&mut self) -> f32 {
+        let mut sum = 0.0;
+        for member in &self.members {
+            member.plan.run(
+                &mut self.workspace,
+                &self.images,
+                &member.draws,
+                &mut |_, _, values| {
+                    sum += values.first().copied().unwrap_or(0.0);
+                },
+            );
         }
-        Ok(last)
+        sum
+    }
+
+    /// Images a call, and the side of each in pixels.
+    pub(super) fn batch_and_size(&self) -> (usize, usize) {
+        (self.batch, self.size)
+    }
+
+    /// The images, (batch, channels, rows, columns).
+    pub(super) fn images(&self) -> &[f32] {
+        &self.images
+    }
+
+    /// The first member's results without dropout, (batch, values an image).
+    pub(super) fn outputs(&mut self) -> Vec<f32> {
+        let mut outputs = Vec::new();
+        let plan = &self.members[0].plan;
+        plan.run(&mut self.workspace, &self.images, &[], &mut |_, _, values| {
+            outputs.extend_from_slice(values);
+        });
+        outputs
     }
 }

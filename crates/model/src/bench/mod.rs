@@ -2,11 +2,12 @@
 
 #[cfg(test)]
 mod agreement;
+mod exchange;
 mod inference;
 mod training;
 
 use candle_core::{Device, Result as CandleResult, Tensor};
-use kernels::Philox;
+use kernels::{Isa, Philox, Plan};
 
 pub use inference::InferenceBench;
 pub use training::TrainingBench;
@@ -25,6 +26,12 @@ const SEED: u64 = 1;
 const STREAM_STATISTICS: u32 = 31;
 const STREAM_IMAGES: u32 = 32;
 const STREAM_TARGETS: u32 = 33;
+
+/// Peak of one core in operations a second, a multiply-add counted as two, with the instruction set in use; measured now, in
+/// some hundredths of a second.
+pub fn core_peak() -> f64 {
+    kernels::fused_multiply_add_peak(Isa::detect())
+}
 
 /// The definitions that can be timed.
 #[derive(Clone, Debug)]
@@ -135,6 +142,24 @@ impl BenchNetwork {
         self.members.len()
     }
 
+    /// Whether it has a dropout layer, without which all draws are one.
+    pub fn has_dropout(&self) -> bool {
+        matches!(
+            self.definition,
+            Definition::Segmentation(_) | Definition::Classification(_)
+        )
+    }
+
+    /// Bytes of the buffers of a forward pass, and of its images, before either is made.
+    ///
+    /// Errors: a size that the network cannot take.
+    pub fn working_set(&self, size: usize, batch: usize) -> Result<u64, ModelError> {
+        self.check_size(size)?;
+        let plan = Plan::compile(&self.definition.graph(&self.members[0])?.graph, Isa::detect());
+        let images = 4 * self.input_channels() * size * size * batch;
+        Ok((plan.working_set(batch, size, size) + images) as u64)
+    }
+
     /// A forward pass of the first member, dropout off, over `batch` images of `size` × `size` pixels.
     ///
     /// Errors: a size that the network cannot take.
@@ -224,7 +249,7 @@ mod tests {
             (BenchNetwork::reference_unet().unwrap(), 16),
             (BenchNetwork::reference_resnet().unwrap(), 32),
         ] {
-            assert!(network.inference(size, 2).unwrap().run().unwrap().is_finite());
+            assert!(network.inference(size, 2).unwrap().run().is_finite());
             let mut training = network.training(size, 4).unwrap();
             let losses: Vec<f32> = (0..6).map(|_| training.step().unwrap()).collect();
             assert!(losses[5] < losses[0], "{losses:?}");

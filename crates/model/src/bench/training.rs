@@ -95,4 +95,20 @@ impl TrainingBench {
         self.steps += 1;
         Ok(value)
     }
+
+    /// The images, (batch, rows, columns, channels).
+    pub(super) fn images(&self) -> &Tensor {
+        &self.images
+    }
+
+    /// The class of each pixel or image, or the maps of the segmentation loss.
+    pub(super) fn targets(&self) -> Result<Vec<f32>, ModelError> {
+        Ok(match &self.targets {
+            Targets::Classes(classes) => {
+                let classes: Vec<u32> = classes.to_vec1()?;
+                classes.into_iter().map(|class| class as f32).collect()
+            }
+            Targets::Maps(maps) => maps.values.clone(),
+        })
+    }
 }

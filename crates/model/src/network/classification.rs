@@ -1,9 +1,10 @@
 //! The classification network: a strided stem and four residual blocks (He et al. 2016, arXiv 1512.03385).
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{ConvolutionLayer, GraphPass, Pass, Recorded};
+use super::{ConvolutionLayer, Draw, GraphPass, InferencePass, Network, Pass, Recorded};
+use crate::ensemble::{Architecture, Sink};
 use crate::weights::Weights;
 
 /// Sizes of the classification network.
@@ -63,14 +64,41 @@ impl ClassificationNetwork {
         let kept = pass.channel_dropout(0, pooled, self.dropout)?;
         pass.linear("classes", &kept, self.classes)
     }
+}
 
-    /// A member as a graph with two results: pooled channels, which no dropout reaches, and logits.
-    ///
-    /// Errors: weights that do not fit the network.
-    pub(crate) fn pooled_and_logits(&self, weights: &Weights) -> Result<Recorded> {
+impl Architecture for ClassificationNetwork {
+    const TASK: &'static str = "classify";
+
+    fn of(network: &Network) -> Option<&Self> {
+        match network {
+            Network::Classification(network) => Some(network),
+            Network::Segmentation(_) => None,
+        }
+    }
+
+    /// From a crop to two results: pooled channels, which no dropout reaches, and logits.
+    fn record(&self, weights: &Weights) -> Result<Recorded> {
         let (mut pass, image) = GraphPass::new(weights, 1)?;
         let pooled = self.trunk(&mut pass, &image)?;
         let logits = self.head(&mut pass, &pooled)?;
         Ok(pass.finish(&[pooled, logits]))
+    }
+
+    fn run_by_candle(
+        &self,
+        pass: &mut InferencePass,
+        x: &Tensor,
+        draws: &[Option<Draw>],
+        sink: &mut Sink,
+    ) -> Result<()> {
+        let pooled = self.trunk(pass, x)?;
+        sink(0, 0, &pooled.flatten_all()?.to_vec1::<f32>()?);
+        let once = [None];
+        for (index, &draw) in if draws.is_empty() { &once } else { draws }.iter().enumerate() {
+            pass.draw = draw;
+            let logits = self.head(pass, &pooled)?;
+            sink(index, 1, &logits.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The pass of inference: normalisation folded into the convolutions, masks by (member, draw, layer, channel).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use candle_core::{D, Device, Result, Tensor};
 use kernels::{Activation, Philox, conv2d_bias, upsample_nearest2};
@@ -37,9 +38,10 @@ impl Draw {
     }
 }
 
-/// One member, ready to run by candle's operations.
+/// One member, ready to run by candle's operations; a copy shares the weights.
+#[derive(Clone)]
 pub(crate) struct InferencePass {
-    layers: BTreeMap<String, (Tensor, Tensor)>,
+    layers: Arc<BTreeMap<String, (Tensor, Tensor)>>,
     /// No draw: dropout is off.
     pub(crate) draw: Option<Draw>,
 }
@@ -53,7 +55,10 @@ impl InferencePass {
             let bias = Tensor::from_slice(&layer.bias, layer.bias.len(), device)?;
             layers.insert(name.to_owned(), (weights, bias));
         }
-        Ok(Self { layers, draw: None })
+        Ok(Self {
+            layers: Arc::new(layers),
+            draw: None,
+        })
     }
 
     fn layer(&self, name: &str) -> Result<&(Tensor, Tensor)> {

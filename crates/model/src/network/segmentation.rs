@@ -1,18 +1,18 @@
 //! The segmentation network: an encoder of strided convolutions, a decoder that adds skips, and a head at half
 //! resolution whose sixteen channels are the four maps of 2 × 2 pixels.
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use kernels::Operation;
 use serde::{Deserialize, Serialize};
 
-use super::{ConvolutionLayer, GraphPass, Pass, Recorded};
+use super::{ConvolutionLayer, Draw, GraphPass, InferencePass, Network, Pass, Recorded};
+use crate::ensemble::{Architecture, Sink};
 use crate::weights::Weights;
 
 /// Maps at full resolution: foreground, touching borders, ring, distance.
 pub(crate) const MAPS: usize = 4;
-/// Which of them are used.
-const FOREGROUND: usize = 0;
-const TOUCH: usize = 1;
+/// Those in use: foreground, touching borders.
+const USED: [usize; 2] = [0, 1];
 
 /// Sizes of the segmentation network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,17 +102,26 @@ impl SegmentationNetwork {
         };
         pass.convolution("decoder0.conv", &map, layer)
     }
+}
 
-    /// A member as a graph from an image to the probabilities of foreground and touching borders, one result of two
-    /// channels at full resolution.
-    ///
-    /// Errors: weights that do not fit the network.
-    pub(crate) fn probabilities(&self, weights: &Weights) -> Result<Recorded> {
+impl Architecture for SegmentationNetwork {
+    const TASK: &'static str = "segment";
+
+    fn of(network: &Network) -> Option<&Self> {
+        match network {
+            Network::Segmentation(network) => Some(network),
+            Network::Classification(_) => None,
+        }
+    }
+
+    /// From an image to the probabilities of foreground and touching borders: one result of two channels at full
+    /// resolution.
+    fn record(&self, weights: &Weights) -> Result<Recorded> {
         let (mut pass, image) = GraphPass::new(weights, 1)?;
         let trunk = self.trunk(&mut pass, &image)?;
         let features = self.features(&mut pass, &trunk)?;
         // Of the head only the maps in use, in the order of a pixel shuffle: map, sub-row, sub-column.
-        let channels: Vec<usize> = [FOREGROUND, TOUCH]
+        let channels: Vec<usize> = USED
             .into_iter()
             .flat_map(|map| (0..4).map(move |sub| MAPS * sub + map))
             .collect();
@@ -120,5 +129,29 @@ impl SegmentationNetwork {
         let maps = pass.push(Operation::PixelShuffle2(logits));
         let probabilities = pass.push(Operation::Sigmoid(maps));
         Ok(pass.finish(&[probabilities]))
+    }
+
+    fn run_by_candle(
+        &self,
+        pass: &mut InferencePass,
+        x: &Tensor,
+        draws: &[Option<Draw>],
+        sink: &mut Sink,
+    ) -> Result<()> {
+        let trunk = self.trunk(pass, x)?;
+        let once = [None];
+        for (index, &draw) in if draws.is_empty() { &once } else { draws }.iter().enumerate() {
+            pass.draw = draw;
+            let logits = self.head(pass, &trunk)?;
+            let (batch, rows, columns, _) = logits.dims4()?;
+            // (image, row, column, sub-row, sub-column, map) to (image, map, row, sub-row, column, sub-column).
+            let maps = logits
+                .reshape(&[batch, rows, columns, 2, 2, MAPS][..])?
+                .permute(&[0, 5, 1, 3, 2, 4][..])?
+                .narrow(1, 0, USED.len())?;
+            let maps = candle_nn::ops::sigmoid(&maps.contiguous()?)?;
+            sink(index, 0, &maps.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(())
     }
 }

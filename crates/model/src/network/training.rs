@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use candle_core::{D, Device, Result, Tensor, Var};
-use kernels::{BatchMoments, Philox, batch_norm, conv2d, upsample_nearest2};
+pub(crate) use kernels::max_pool2;
+use kernels::{
+    BatchMoments, LayerOptions, Philox, TrainingMemory, channel_dropout, concatenate, conv2d_linear,
+    convolution_layer, global_mean, relu, upsample_nearest2,
+};
 
 use super::{ConvolutionLayer, Pass};
 use crate::weights::{Array, Weights};
@@ -21,6 +25,8 @@ pub(crate) struct Parameters {
     device: Device,
     variables: BTreeMap<String, Var>,
     running: BTreeMap<String, Vec<f32>>,
+    /// Buffers of one step are those of the next.
+    _memory: TrainingMemory,
 }
 
 /// How a variable starts.
@@ -38,6 +44,7 @@ impl Parameters {
             device: device.clone(),
             variables: BTreeMap::new(),
             running: BTreeMap::new(),
+            _memory: TrainingMemory::keep(),
         }
     }
 
@@ -154,8 +161,13 @@ impl Pass for TrainingPass<'_> {
         let beta = self
             .parameters
             .variable(format!("{name}.beta"), &[channels], Initial::Constant(0.0))?;
-        let out = conv2d(x, &weights, stride, kernel / 2)?;
-        let (out, moments) = batch_norm(&out, &gamma, &beta, EPSILON, relu)?;
+        let options = LayerOptions {
+            stride,
+            padding: kernel / 2,
+            epsilon: EPSILON,
+            relu,
+        };
+        let (out, moments) = convolution_layer(x, &weights, &gamma, &beta, options)?;
         self.parameters.update_running(name, &moments);
         Ok(out)
     }
@@ -168,25 +180,18 @@ impl Pass for TrainingPass<'_> {
         let bias = self
             .parameters
             .variable(format!("{name}.bias"), &[channels], Initial::Constant(0.0))?;
-        let out = match x.dims() {
+        match x.dims() {
             &[rows, features] => {
-                conv2d(&x.reshape((rows, 1, 1, features))?, &weights, 1, 0)?.reshape((rows, channels))?
+                let x = x.reshape((rows, 1, 1, features))?;
+                conv2d_linear(&x, &weights, &bias, (1, 0))?.reshape((rows, channels))
             }
-            _ => conv2d(x, &weights, 1, 0)?,
-        };
-        out.broadcast_add(&bias)
+            _ => conv2d_linear(x, &weights, &bias, (1, 0)),
+        }
     }
 
     fn channel_dropout(&mut self, layer: u32, x: &Tensor, rate: f32) -> Result<Tensor> {
-        let (samples, channels) = (x.dim(0)?, self.channels(x)?);
-        let mut random = Philox::new(self.parameters.seed, [STREAM_DROPOUT, self.step, layer]);
-        let kept = 1.0 / (1.0 - rate);
-        let mask: Vec<f32> = (0..samples * channels)
-            .map(|_| if random.uniform() < rate { 0.0 } else { kept })
-            .collect();
-        let mut shape = vec![1; x.rank()];
-        (shape[0], shape[x.rank() - 1]) = (samples, channels);
-        x.broadcast_mul(&Tensor::from_vec(mask, shape, x.device())?)
+        let random = Philox::new(self.parameters.seed, [STREAM_DROPOUT, self.step, layer]);
+        channel_dropout(x, rate, random)
     }
 
     fn add(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -194,7 +199,7 @@ impl Pass for TrainingPass<'_> {
     }
 
     fn relu(&mut self, x: &Tensor) -> Result<Tensor> {
-        x.relu()
+        relu(x)
     }
 
     fn upsample2(&mut self, x: &Tensor) -> Result<Tensor> {
@@ -206,25 +211,14 @@ impl Pass for TrainingPass<'_> {
     }
 
     fn concatenate(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        Tensor::cat(&[a, b], D::Minus1)
+        concatenate(a, b)
     }
 
     fn global_mean(&mut self, x: &Tensor) -> Result<Tensor> {
-        x.mean((1, 2))
+        global_mean(x)
     }
 
     fn channels(&self, x: &Tensor) -> Result<usize> {
         x.dim(D::Minus1)
     }
-}
-
-/// Maximum of each 2 × 2 window of an NHWC map, by operations whose gradients candle has right.
-pub(crate) fn max_pool2(x: &Tensor) -> Result<Tensor> {
-    let (batch, rows, columns, channels) = x.dims4()?;
-    let (rows, columns) = (rows / 2, columns / 2);
-    x.narrow(1, 0, 2 * rows)?
-        .narrow(2, 0, 2 * columns)?
-        .reshape((batch, rows, 2, columns, 2, channels))?
-        .max(4)?
-        .max(2)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Var};
+use kernels::{AdamwStep, adamw_step};
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
@@ -33,23 +34,24 @@ impl AdamW {
             let Some(gradient) = gradients.get(variable.as_tensor()) else {
                 continue;
             };
-            let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
-            let mut values = variable.flatten_all()?.to_vec1::<f32>()?;
-            let (first, second) = self
-                .moments
-                .entry(name.clone())
-                .or_insert_with(|| (vec![0.0; values.len()], vec![0.0; values.len()]));
+            let (first, second) = self.moments.entry(name.clone()).or_insert_with(|| {
+                let zeros = vec![0.0; variable.elem_count()];
+                (zeros.clone(), zeros)
+            });
             let shrink = if variable.rank() == 4 {
                 1.0 - rate * decay
             } else {
                 1.0
             };
-            for (((value, g), m), v) in values.iter_mut().zip(&gradient).zip(first).zip(second) {
-                *m = BETA_1 * *m + (1.0 - BETA_1) * g;
-                *v = BETA_2 * *v + (1.0 - BETA_2) * g * g;
-                *value = *value * shrink - rate_1 * *m / (v.sqrt() / root_2 + EPSILON);
-            }
-            variable.set(&Tensor::from_vec(values, variable.shape(), variable.device())?)?;
+            let step = AdamwStep {
+                beta_1: BETA_1,
+                beta_2: BETA_2,
+                rate: rate_1,
+                root: root_2,
+                epsilon: EPSILON,
+                shrink,
+            };
+            adamw_step(variable, gradient, (first, second), step)?;
         }
         Ok(())
     }
@@ -58,7 +60,7 @@ impl AdamW {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{Device, Tensor};
 
     /// The first step is rate × sign of the gradient, whatever its size, after the decay.
     #[test]

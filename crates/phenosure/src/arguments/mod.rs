@@ -1,5 +1,6 @@
 //! What was typed, and the words that explain it.
 
+mod bench;
 mod networks;
 mod other;
 mod screen;
@@ -8,6 +9,7 @@ mod track;
 
 use clap::{Parser, Subcommand};
 
+pub use bench::Bench;
 pub use networks::{Evaluate, EvaluateArguments, EvaluateTask, Train, TrainArguments, TrainTask};
 pub use other::{Classify, Completions, Demo, Inspect, Man, Models, ModelsCommand, Segment};
 pub use screen::{Gather, Screen};
@@ -47,6 +49,7 @@ pub enum Command {
     Track(Track),
     Train(Train),
     Evaluate(Evaluate),
+    Bench(Bench),
     Models(Models),
     Completions(Completions),
     Man(Man),

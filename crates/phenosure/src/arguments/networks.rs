@@ -63,6 +63,9 @@ pub struct TrainArguments {
     /// Where networks are computed: cpu, cuda, cuda:1 or auto
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
+    /// Instruction set on the processor: auto, avx512, avx2 or portable
+    #[arg(long, value_name = "SET", default_value = "auto")]
+    pub isa: String,
     /// Threads (default: all)
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,

@@ -12,7 +12,7 @@ pub struct Shared {
     /// Put one machine-readable object on stdout
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say more: the causes of an error (-v), every site (-vv)
+    /// Say more: the causes of an error and the memory that networks need (-v), every site (-vv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing but errors
@@ -27,6 +27,9 @@ pub struct NetworkArguments {
     /// Where networks are computed: cpu, cuda, cuda:1 or auto
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+    /// Instruction set on the processor: auto, avx512, avx2 or portable; results are the same bytes for the same one
+    #[arg(long, value_name = "SET")]
+    pub isa: Option<String>,
     /// Members of a bundle that are used (default: all)
     #[arg(long, value_name = "N")]
     pub members: Option<usize>,
@@ -45,6 +48,7 @@ impl NetworkArguments {
     pub fn settings(&self) -> Settings {
         Settings {
             device: self.device.clone(),
+            isa: self.isa.clone(),
             members: self.members,
             draws: self.draws,
             threads: self.threads,

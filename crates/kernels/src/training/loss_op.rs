@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use crate::convolution_op::contiguous;
+use super::tensors::contiguous;
 
 /// Maps that the network predicts: foreground, touch, ring, distance.
 const MAPS: usize = 4;
