@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("measure", &["image"]),
     ("model", &["kernels"]),
     ("profile", &["uncertainty"]),
+    ("track", &["image", "uncertainty"]),
     (
         "engine",
         &[
@@ -29,9 +30,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "measure",
             "profile",
             "report",
+            "track",
         ],
     ),
     ("phenosure", &["engine"]),
+    // Made data for tests and calibration; nothing but tests may use it.
+    (
+        "testkit",
+        &["plate", "image", "uncertainty", "measure", "track", "engine"],
+    ),
 ];
 
 /// Third-party crates that stay behind certain doors (STYLE rule 14: polars behind profile and engine; candle behind model and kernels).

@@ -11,6 +11,7 @@ const COMMANDS: [&str; 12] = [
     "inspect",
     "segment",
     "classify",
+    "track",
     "train",
     "evaluate",
     "bench",

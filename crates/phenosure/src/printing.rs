@@ -314,7 +314,11 @@ fn figure_lines(name: &str, value: &serde_json::Value, lines: &mut Vec<(String, 
         }
         Value::Object(fields) => {
             // A list of things with names reads best with the name in front.
+            let is_named = |field: &str| name.ends_with(fields[field].as_str().unwrap_or("\n"));
             for (field, value) in fields {
+                if ["name", "class", "kind"].contains(&field.as_str()) && is_named(field) {
+                    continue;
+                }
                 figure_lines(&below(&field.replace('_', " ")), value, lines);
             }
         }

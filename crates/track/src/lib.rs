@@ -19,8 +19,6 @@
 //! Pure functions of their arguments: same detections, same tracks, for any number of threads. Every detection is in one track at most. A track has an object in
 //! every frame from its first to its last; filled ones are marked. A mother's track ends before her daughters' begin.
 //!
-//! [`score`] says how good a tracking is against a truth.
-//!
 //! # Not here
 //! Pixels, files, tables. How good a tracking is against a truth is in [`score`].
 #![forbid(unsafe_code)]

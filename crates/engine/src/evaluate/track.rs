@@ -310,7 +310,11 @@ fn report(compared: Compared, matched_by: String, scores: &Scores, claims: Optio
         .iter()
         .enumerate()
         .map(|(tolerance, counts)| DivisionFigures {
-            kind: format!("within {tolerance} frames"),
+            kind: match tolerance {
+                0 => "in the same frame".to_owned(),
+                1 => "within 1 frame".to_owned(),
+                n => format!("within {n} frames"),
+            },
             f1: counts.f1(),
             found: counts.found,
             truth: counts.truth,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use image::Labels;
-use ndarray::Array2;
 
 /// A label image by runs of equal number along the rows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,23 +94,6 @@ impl Outlines {
         found
     }
 
-    /// A label image in which object `i` has the number `number(i)`; 0 leaves it out.
-    pub(super) fn paint(&self, number: impl Fn(usize) -> u32) -> Array2<u32> {
-        let mut map = Array2::zeros(self.shape);
-        for (index, runs) in self.runs.iter().enumerate() {
-            let number = number(index);
-            if number == 0 {
-                continue;
-            }
-            for &(row, start, end) in runs {
-                for column in start..end {
-                    map[(row as usize, column as usize)] = number;
-                }
-            }
-        }
-        map
-    }
-
     /// All pixels (row, column) of an object.
     pub(super) fn pixels(&self, index: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.runs[index]
@@ -161,7 +143,14 @@ mod tests {
     fn runs_hold_the_label_image() {
         let labels = Labels::relabel(array![[1, 1, 0, 2], [1, 0, 3, 2], [0, 3, 3, 3]]);
         let outlines = Outlines::of(&labels);
-        assert_eq!(outlines.paint(|index| index as u32 + 1), labels.map);
+        for index in 0..outlines.len() {
+            assert!(
+                outlines
+                    .pixels(index)
+                    .all(|pixel| labels.map[pixel] == index as u32 + 1)
+            );
+        }
+        assert_eq!(outlines.runs[2], [(1, 2, 3), (2, 1, 4)]);
         let first = outlines.moments()[0];
         assert_eq!((first.area, first.x, first.y), (3.0, 1.0 / 3.0, 1.0 / 3.0));
     }

@@ -15,7 +15,7 @@ const FRAMES: usize = 6;
 /// Longer side of a frame in the report, pixels.
 const FRAME_PX: usize = 480;
 /// Side of a crop around a doubtful place, in typical diameters of a cell and in pixels at least.
-const CROP_DIAMETERS: f64 = 4.0;
+const CROP_DIAMETERS: f64 = 3.5;
 const CROP_LEAST: f64 = 40.0;
 /// Pixels of a crop in the report.
 const CROP_PX: usize = 96;
@@ -87,8 +87,9 @@ impl<'a> Painter<'a> {
             .as_ref()
     }
 
-    /// The part of a frame in a box, `scale` pixels of the picture for one of the frame.
-    fn paint(&mut self, t: usize, part: PixelBox, scale: f64) -> Array3<u8> {
+    /// The part of a frame in a box, `scale` pixels of the picture for one of the frame; outlines of tracks that are not among
+    /// `bright` are grey, unless it is empty.
+    fn paint(&mut self, t: usize, part: PixelBox, scale: f64, bright: &[u32]) -> Array3<u8> {
         let linked = self.linked;
         let contrast = self.contrast;
         let gray = self
@@ -128,7 +129,7 @@ impl<'a> Painter<'a> {
                     || (row > 0 && differs(row - 1, column))
                     || (column > 0 && differs(row, column - 1)));
             if is_edge {
-                return if own == u32::MAX {
+                return if own == u32::MAX || !(bright.is_empty() || bright.contains(&own)) {
                     110
                 } else {
                     TRACK_COLORS[self.color[own as usize - 1]][channel]
@@ -163,7 +164,7 @@ impl<'a> Painter<'a> {
         self.chosen()
             .into_iter()
             .map(|t| {
-                let mut picture = self.paint(t, whole, scale);
+                let mut picture = self.paint(t, whole, scale, &[]);
                 let mut marks = Vec::new();
                 let linked = self.linked;
                 for object in linked
@@ -236,7 +237,7 @@ impl<'a> Painter<'a> {
             .min(first + CROP_FRAMES - 1);
         (first..=last)
             .map(|t| Picture {
-                png: encode_png_rgb(self.paint(t as usize, part, scale).view()),
+                png: encode_png_rgb(self.paint(t as usize, part, scale, &item.tracks).view()),
                 alt: format!("frame {}", observed.number(t)),
             })
             .collect()

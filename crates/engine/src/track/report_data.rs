@@ -106,7 +106,7 @@ pub(super) fn report_data(told: &Told) -> Result<TrackReport, EngineError> {
         facts: facts(told),
         frames,
         ways: Some(ways(linked, &painter)),
-        families: families(told),
+        families: families(told, &painter),
         link_bins: link_bins(linked),
         review,
         review_total: told.items.len(),
@@ -291,7 +291,7 @@ fn ways(linked: &Linked, painter: &Painter) -> Ways {
     }
 }
 
-fn families(told: &Told) -> Estimable<Families> {
+fn families(told: &Told, painter: &Painter) -> Estimable<Families> {
     let linked = told.linked;
     let tracks = &linked.tracks.tracks;
     let time = |frame: u32| {
@@ -321,7 +321,7 @@ fn families(told: &Told) -> Estimable<Families> {
     let total = dividing.len();
     let mut leaves = 0;
     let mut families = Vec::new();
-    for (_, all) in dividing.into_iter().take(FAMILIES) {
+    for (root, all) in dividing.into_iter().take(FAMILIES) {
         leaves += all.len().div_ceil(2);
         if leaves > LEAVES && !families.is_empty() {
             break;
@@ -345,6 +345,7 @@ fn families(told: &Told) -> Estimable<Families> {
             }
         });
         families.push(Family {
+            color: painter.color(root),
             branches: branches.collect(),
         });
     }

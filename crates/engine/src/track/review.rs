@@ -107,7 +107,11 @@ pub(super) fn review(linked: &Linked) -> Vec<ReviewItem> {
             gap: division.daughters[0].frame.max(division.daughters[1].frame) - division.mother.frame,
             x,
             y,
-            tracks: Vec::new(),
+            tracks: [division.mother, division.daughters[0], division.daughters[1]]
+                .iter()
+                .map(|id| linked.track_of[id.frame as usize][id.index as usize])
+                .filter(|&track| track > 0)
+                .collect(),
             probability: 1.0 - division.probability,
             what: "no division here".to_owned(),
             instead: linked.division_in_words(division),

@@ -104,6 +104,8 @@ pub struct Families {
 /// A cell and its descendants; mothers before daughters.
 #[derive(Clone, Debug, Default)]
 pub struct Family {
+    /// Number of its colour.
+    pub color: usize,
     /// Its tracks.
     pub branches: Vec<Branch>,
 }

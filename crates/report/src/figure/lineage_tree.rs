@@ -89,9 +89,9 @@ pub(crate) fn lineage_tree(families: &Families) -> Result<String, ReportError> {
             "tm",
         );
         let mut start = top;
-        for (place, (family, (rows, leaves))) in families.families.iter().zip(&placed).enumerate() {
+        for (family, (rows, leaves)) in families.families.iter().zip(&placed) {
             let at = |track: u32| start + ROW * (rows.get(&track).copied().unwrap_or(0.0) + 0.5);
-            draw_family(canvas, family, &axis, &at, LINES[place % LINES.len()]);
+            draw_family(canvas, family, &axis, &at, LINES[family.color % LINES.len()]);
             start += ROW * leaves + GAP;
         }
     })
@@ -163,6 +163,7 @@ mod tests {
             ..Branch::default()
         };
         let family = Family {
+            color: 0,
             branches: vec![
                 branch(1, None),
                 branch(2, Some(1)),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{PictureView, head, picture, pictures, reason, safe};
 use crate::figure::{curve, lineage_tree, link_histogram, track_marks, ways};
-use crate::number::{count, percent};
+use crate::number::{count, plain};
 use crate::{Curve, Estimable, ReportError, ReviewRow, TrackReport, TrackedFrame};
 
 /// The whole page.
@@ -158,11 +158,16 @@ fn review(row: &ReviewRow) -> Result<ReviewView, ReportError> {
     Ok(ReviewView {
         kind: row.kind.clone(),
         frame: row.frame.clone(),
-        probability: percent(row.probability),
+        probability: finely(row.probability),
         is_bad: row.probability < 0.8,
         what: row.what.clone(),
         instead: row.instead.clone(),
-        instead_probability: row.instead_probability.map(percent),
+        instead_probability: row.instead_probability.map(finely),
         pictures: pictures(&row.pictures, &row.what)?,
     })
+}
+
+/// A probability as per cent with one decimal: 99.8 % and 100 % are not the same doubt.
+fn finely(probability: f64) -> String {
+    format!("{} %", plain(100.0 * probability, 1))
 }
