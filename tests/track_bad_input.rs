@@ -64,7 +64,10 @@ fn columns_and_frame_numbers_must_make_sense() {
         ("time_s,x,y\n0,1,2\n", "no column \"frame\""),
         ("frame,x\n0,1\n", "no column \"y\""),
         ("frame,x,y\n0.5,1,2\n", "row 2: frame is \"0.5\""),
-        ("frame,x,y\n0,1,2\n1,1,2\n1700000000,1,2\n", "number the frames 0, 1, 2"),
+        (
+            "frame,x,y\n0,1,2\n1,1,2\n1700000000,1,2\n",
+            "number the frames 0, 1, 2",
+        ),
         ("frame,x,y\n", "has no row"),
         ("frame,x,y,area\n0,1,2,-7\n", "row 2: area is \"-7\""),
     ];

@@ -101,8 +101,11 @@ fn remove_old(folder: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// A line of `res_track.txt`: label, first frame, last frame, parent.
+type Line = (u32, u32, u32, u32);
+
 /// Label of every object, and the lines L B E P: a track keeps its id up to its first gap.
-fn labels(linked: &Linked, shown: &[bool]) -> (Vec<u32>, Vec<(u32, u32, u32, u32)>) {
+fn labels(linked: &Linked, shown: &[bool]) -> (Vec<u32>, Vec<Line>) {
     let mut label_of = vec![0; shown.len()];
     let mut next = linked.tracks.tracks.len() as u32;
     let mut last_label: BTreeMap<u32, u32> = BTreeMap::new();

@@ -66,11 +66,14 @@ impl FrameSource {
     }
 }
 
+/// Grey values of a frame and its pixel size in µm, where the file says it.
+pub(super) type Pixels = (Array2<f32>, Option<f32>);
+
 impl Movie {
-    /// Pixels of a frame and its pixel size; `None` for a missing one.
+    /// Pixels of a frame; `None` for a missing one.
     ///
     /// Errors: a file that cannot be used.
-    pub(super) fn pixels(&self, frame: usize) -> Result<Option<(Array2<f32>, Option<f32>)>, EngineError> {
+    pub(super) fn pixels(&self, frame: usize) -> Result<Option<Pixels>, EngineError> {
         match &self.frames[frame] {
             None => Ok(None),
             Some(FrameSource::Page(_, page)) => Ok(self.pages.get(*page).map(|plane| (plane.clone(), None))),
