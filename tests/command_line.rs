@@ -4,7 +4,7 @@ mod support;
 
 use support::run;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "screen",
     "gather",
