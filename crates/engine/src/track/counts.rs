@@ -105,13 +105,14 @@ pub(super) fn counts(linked: &Linked) -> Counts {
         .iter()
         .zip(&by_frame)
         .map(|(probabilities, &divisions)| FrameCount {
-            cells: probabilities.iter().sum(),
+            cells: probabilities.iter().sum::<f64>() + 0.0,
             range: uncertainty::poisson_binomial_interval(probabilities, LEVEL),
             divisions,
         })
         .collect();
     Counts {
-        divisions: events.iter().sum(),
+        // A sum of nothing is −0.
+        divisions: events.iter().sum::<f64>() + 0.0,
         divisions_range: uncertainty::poisson_binomial_interval(&events, LEVEL),
         cell_frames: frames
             .iter()

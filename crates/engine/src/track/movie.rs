@@ -15,6 +15,9 @@ use crate::files::names_in;
 const MAX_PAGES: u32 = 20_000;
 const MAX_SAMPLES: u64 = 1 << 30;
 
+/// More channels than this are frames: writers that know no axis of time call pages channels.
+const MOST_CHANNELS: u32 = 5;
+
 /// Limits for files that hold a movie.
 fn movie_limits() -> ReadLimits {
     ReadLimits {
@@ -238,11 +241,19 @@ fn of_pages(path: &Path, image: image::ReadImage) -> Result<Movie, EngineError> 
         .map(|what| format!("{}: {what}", file_name(path)))
         .collect();
     if let Some(axes) = image.axes {
-        if axes.channels > 1 {
+        let is_one_moment = axes.frames == 1 && axes.slices == 1;
+        if axes.channels > 1 && !(is_one_moment && axes.channels > MOST_CHANNELS) {
             return Err(EngineError::unusable(
                 path,
                 format!("holds {} channels a frame", axes.channels),
                 "save the nuclear channel alone as a movie",
+            ));
+        }
+        if axes.channels > 1 {
+            warnings.push(format!(
+                "{}: {} channels of one frame by its description: taken as frames",
+                file_name(path),
+                axes.channels
             ));
         }
         if axes.slices > 1 && axes.frames > 1 {
