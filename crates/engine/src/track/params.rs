@@ -115,7 +115,12 @@ impl TrackSummary {
             divisions_expected: counts.divisions,
             divisions_range: counts.divisions_range,
             doubtful_links: tracks.links.iter().filter(|link| link.probability < 0.95).count(),
-            wrong_links_expected: tracks.links.iter().map(|link| 1.0 - link.probability).sum::<f64>() + 0.0,
+            wrong_links_expected: tracks
+                .links
+                .iter()
+                .map(|link| 1.0 - link.probability)
+                .sum::<f64>()
+                + 0.0,
             warnings,
             report: None,
         }
