@@ -8,7 +8,7 @@ use uncertainty::{below, stream, uniform};
 pub struct Chance(ChaCha8Rng);
 
 impl Chance {
-    /// The stream of this seed and name ([`uncertainty::stream::stream`]).
+    /// The stream of this seed and name ([`uncertainty::stream()`]).
     pub fn new(seed: u64, name: &str) -> Self {
         Self(stream(seed, name))
     }
