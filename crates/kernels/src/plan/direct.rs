@@ -69,10 +69,9 @@ impl Kernel for DirectBlock<'_> {
         let mut from = [std::ptr::null_mut::<f32>(); PIXELS];
         for (input, (place, block)) in self.reads.iter().enumerate() {
             for (index, pixel) in list.iter().enumerate() {
-                let start = pixel.image * place.image + block * place.plane;
-                let start = start + pixel.row * self.stride * place.row + pixel.column * self.stride * BLOCK;
+                let start = pixel.row * self.stride * place.row + pixel.column * self.stride * BLOCK;
                 from[index] = place
-                    .origin
+                    .block(pixel.image, *block)
                     .wrapping_add(start)
                     .wrapping_sub(half * (place.row + BLOCK));
             }

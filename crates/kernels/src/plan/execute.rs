@@ -115,6 +115,10 @@ impl Plan {
     ) {
         let (layout, base, isa, maps) = (part.layout, part.base, self.isa, &self.steps.maps);
         let place = |map: usize| part.place(map);
+        let read_terms = |source: &Source| -> Vec<TermRead> {
+            let terms = source.terms.iter();
+            terms.map(|term| self.term(&part, term, source, draw)).collect()
+        };
         let (first_image, end_image) = part.images();
         let image_count = end_image - first_image;
         match (&self.steps.steps[index], &self.packed[index]) {
@@ -183,16 +187,7 @@ impl Plan {
                 });
             }
             (Step::Convolve { view, .. }, Packed::Winograd(weights, order, _)) => {
-                let sources: Vec<Vec<TermRead>> = view
-                    .iter()
-                    .map(|source| {
-                        source
-                            .terms
-                            .iter()
-                            .map(|term| self.term(&part, term, source, draw))
-                            .collect()
-                    })
-                    .collect();
+                let sources: Vec<Vec<TermRead>> = view.iter().map(read_terms).collect();
                 let mut by_block = Vec::new();
                 for (source, terms) in view.iter().zip(&sources) {
                     for block in 0..source.lanes.blocks() {
@@ -229,16 +224,7 @@ impl Plan {
                 });
             }
             (Step::Store { view, function, to }, _) => {
-                let sources: Vec<Vec<TermRead>> = view
-                    .iter()
-                    .map(|source| {
-                        source
-                            .terms
-                            .iter()
-                            .map(|term| self.term(&part, term, source, draw))
-                            .collect()
-                    })
-                    .collect();
+                let sources: Vec<Vec<TermRead>> = view.iter().map(read_terms).collect();
                 let mut of_channel = Vec::new();
                 for (index, source) in view.iter().enumerate() {
                     of_channel.extend(source.lanes.lanes().into_iter().map(|lane| (index, lane)));

@@ -74,11 +74,8 @@ impl Kernel for StoreBlock<'_> {
         };
         for row in 0..self.to.rows {
             for column in 0..self.to.columns {
-                let start = self.image * self.to.image + self.block * self.to.plane;
-                let to = self
-                    .to
-                    .origin
-                    .wrapping_add(start + row * self.to.row + column * BLOCK);
+                let to = self.to.block(self.image, self.block);
+                let to = to.wrapping_add(row * self.to.row + column * BLOCK);
                 let mut values = [0.0f32; BLOCK];
                 for lane in 0..BLOCK {
                     let Some((source, at)) = self.from[lane] else {
@@ -141,14 +138,8 @@ impl Kernel for PoolBlock {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self, s: S) {
-        let from = self
-            .from
-            .origin
-            .wrapping_add(self.image * self.from.image + self.block * self.from.plane);
-        let to = self
-            .to
-            .origin
-            .wrapping_add(self.image * self.to.image + self.block * self.to.plane);
+        let from = self.from.block(self.image, self.block);
+        let to = self.to.block(self.image, self.block);
         for row in 0..self.to.rows {
             for column in 0..self.to.columns {
                 for lane in (0..BLOCK).step_by(S::LANES) {
@@ -182,14 +173,8 @@ impl Kernel for MeanBlock {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self, s: S) {
-        let from = self
-            .from
-            .origin
-            .wrapping_add(self.image * self.from.image + self.block * self.from.plane);
-        let to = self
-            .to
-            .origin
-            .wrapping_add(self.image * self.to.image + self.block * self.to.plane);
+        let from = self.from.block(self.image, self.block);
+        let to = self.to.block(self.image, self.block);
         let mut total = [0.0f64; BLOCK];
         for row in 0..self.from.rows {
             let mut sums = [0.0f32; BLOCK];

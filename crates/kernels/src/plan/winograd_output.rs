@@ -120,9 +120,8 @@ impl Place {
     /// Address of a pixel's lane.
     #[inline(always)]
     pub fn at(&self, pixel: Tile, block: usize, lane: usize) -> *mut f32 {
-        let start = pixel.image * self.image + block * self.plane;
-        self.origin
-            .wrapping_add(start + pixel.row * self.row + pixel.column * BLOCK + lane)
+        self.block(pixel.image, block)
+            .wrapping_add(pixel.row * self.row + pixel.column * BLOCK + lane)
     }
 }
 

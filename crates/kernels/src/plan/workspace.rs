@@ -147,6 +147,14 @@ pub(crate) struct Place {
     pub columns: usize,
 }
 
+impl Place {
+    /// First pixel of a block of an image.
+    #[inline(always)]
+    pub fn block(&self, image: usize, block: usize) -> *mut f32 {
+        self.origin.wrapping_add(image * self.image + block * self.plane)
+    }
+}
+
 // SAFETY: a place is an address; the steps that share one write to disjoint pixels of it.
 unsafe impl Send for Place {}
 // SAFETY: as above.
