@@ -144,8 +144,9 @@ fn masks_do_not_depend_on_layout_or_batch() {
 }
 
 #[test]
-fn segmentation_loss_equals_its_composition() {
-    let logits = variable(normal(2 * 3 * 3 * 16, 1), &[2, 3, 3, 16]);
+fn segmentation_loss_by_finite_differences_and_composition() {
+    let input = random_input(&[2, 3, 3, 16], 1);
+    let logits = variable(input.1.clone(), &input.0);
     let mut stream = Philox::new(5, [0; 3]);
     let values = (0..2 * 3 * 3 * 16)
         .map(|i| {
@@ -157,6 +158,12 @@ fn segmentation_loss_equals_its_composition() {
         })
         .collect();
     let targets = SegmentationTargets { values };
+    check(
+        "segmentation loss",
+        &[input],
+        |v| segmentation_loss(&v[0], &targets).unwrap(),
+        |v| plain::segmentation_loss(&v[0], &targets.values),
+    );
     let ours = segmentation_loss(&logits, &targets).unwrap();
     let reference = segmentation_loss_reference(&logits, &targets).unwrap();
     let value = |loss: &candle_core::Tensor| loss.to_scalar::<f32>().unwrap();

@@ -214,3 +214,35 @@ pub fn bilinear(x: &[f64], shape: Shape) -> Vec<f64> {
     });
     out
 }
+
+/// The segmentation loss of (pixel, map) logits: see [`kernels::segmentation_loss`].
+pub fn segmentation_loss(logits: &[f64], targets: &[f32]) -> Vec<f64> {
+    let pixels = (logits.len() / 4) as f64;
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let map = |index: usize| {
+        let pairs = logits.chunks_exact(4).zip(targets.chunks_exact(4));
+        pairs.map(move |(x, t)| (sigmoid(x[index]), f64::from(t[index]), f64::from(t[1])))
+    };
+    let mut total = 0.0;
+    for index in 0..3 {
+        let (mut entropy, mut overlap, mut sum) = (0.0, 0.0, 0.0);
+        for (p, t, touch) in map(index) {
+            let pixel = if index == 0 { 1.0 + 3.0 * touch } else { 1.0 };
+            let positive = if index == 1 { 3.0 } else { 1.0 };
+            entropy -= pixel * (positive * t * p.ln() + (1.0 - t) * (1.0 - p).ln());
+            overlap += p * t;
+            sum += p + t;
+        }
+        total += entropy / pixels + 0.5 * (1.0 - (2.0 * overlap + 1.0) / (sum + 1.0));
+    }
+    for (p, t, _) in map(3) {
+        let error = (p - t).abs();
+        let value = if error < 0.1 {
+            0.5 * error * error / 0.1
+        } else {
+            error - 0.05
+        };
+        total += 4.0 * value / pixels;
+    }
+    vec![total]
+}
