@@ -54,7 +54,6 @@ pub fn detections(movie: &Movie, looks: bool) -> Detections {
         frames,
         feature_names,
         field: Some((movie.field_px[0], movie.field_px[1])),
-        ..Detections::default()
     }
 }
 

@@ -24,9 +24,6 @@ pub struct Frame {
     pub features: Vec<Vec<f64>>,
     /// Pairs of objects of this frame of which at most one is real: several segmentations of one cell.
     pub conflicts: Vec<(u32, u32)>,
-    /// (object here, object of the next frame, intersection over union of their outlines): pairs that are not listed do
-    /// not overlap, if [`Detections::has_overlaps`] is set.
-    pub overlaps: Vec<(u32, u32, f32)>,
 }
 
 impl Frame {
@@ -59,8 +56,6 @@ pub struct Detections {
     pub field: Option<(f64, f64)>,
     /// Names of the columns of [`Frame::features`].
     pub feature_names: Vec<String>,
-    /// Whether [`Frame::overlaps`] was filled in.
-    pub has_overlaps: bool,
 }
 
 impl Detections {
@@ -133,14 +128,9 @@ impl Detections {
                 |v| (0.0..=1.0).contains(&v),
                 "0 to 1",
             )?;
-            let next = self.frames.get(t + 1).map_or(0, Frame::len);
             for &(a, b) in &frame.conflicts {
                 check_index(t, "conflict", a, frame.len())?;
                 check_index(t, "conflict", b, frame.len())?;
-            }
-            for &(a, b, _) in &frame.overlaps {
-                check_index(t, "overlap", a, frame.len())?;
-                check_index(t, "overlap", b, next)?;
             }
         }
         Ok(())

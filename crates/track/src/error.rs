@@ -66,14 +66,14 @@ pub enum TrackError {
         /// What it may be, in words.
         range: &'static str,
     },
-    /// An overlap or a conflict names an object that does not exist.
+    /// A conflict names an object that does not exist.
     #[error(
         "frame {frame}: {relation} names object {object}, but the frame it points to has {objects} objects, counted from 0"
     )]
     NoSuchObject {
         /// Frame of the list, from 0.
         frame: usize,
-        /// "overlap" or "conflict".
+        /// "conflict".
         relation: &'static str,
         /// The index that does not exist.
         object: usize,

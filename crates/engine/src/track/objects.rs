@@ -1,4 +1,4 @@
-//! From frames to detections: given or found label images, measured, with the overlaps of neighbouring frames.
+//! From frames to detections: given or found label images, measured.
 
 use std::collections::BTreeMap;
 
@@ -338,7 +338,6 @@ fn assemble(
             frames: Vec::with_capacity(seen.len()),
             field: Some((shape.1 as f64, shape.0 as f64)),
             feature_names: vec!["roundness".to_owned(), "contrast".to_owned()],
-            has_overlaps: true,
         },
         labels: Vec::with_capacity(seen.len()),
         first_frame: 0,
@@ -379,17 +378,6 @@ fn assemble(
             .frames
             .iter_mut()
             .for_each(|frame| frame.features.truncate(1));
-    }
-    let overlaps: Vec<Vec<(u32, u32, f32)>> = (0..outlines.len())
-        .into_par_iter()
-        .map(|t| {
-            outlines
-                .get(t + 1)
-                .map_or_else(Vec::new, |next| outlines[t].overlaps(next))
-        })
-        .collect();
-    for (frame, overlaps) in observed.detections.frames.iter_mut().zip(overlaps) {
-        frame.overlaps = overlaps;
     }
     let empty = observed
         .detections

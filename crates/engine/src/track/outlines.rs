@@ -1,7 +1,5 @@
 //! The pixels of the objects of a frame as runs: a whole movie of outlines fits in memory.
 
-use std::collections::BTreeMap;
-
 use image::Labels;
 
 /// A label image by runs of equal number along the rows.
@@ -57,41 +55,6 @@ impl Outlines {
     /// Moments of every object; pixel centres at whole numbers, each pixel a square of side 1.
     pub(super) fn moments(&self) -> Vec<Moments> {
         self.runs.iter().map(|runs| moments(runs)).collect()
-    }
-
-    /// Pairs of objects (index here, index there) that share pixels, with intersection over union.
-    pub(super) fn overlaps(&self, other: &Self) -> Vec<(u32, u32, f32)> {
-        let area = |outlines: &Self, index: usize| -> u64 {
-            outlines.runs[index]
-                .iter()
-                .map(|run| u64::from(run.2 - run.1))
-                .sum()
-        };
-        let mut rows: Vec<Vec<(u32, u32, u32)>> = vec![Vec::new(); self.shape.0];
-        for (index, runs) in other.runs.iter().enumerate() {
-            for &(row, start, end) in runs {
-                if let Some(row) = rows.get_mut(row as usize) {
-                    row.push((start, end, index as u32));
-                }
-            }
-        }
-        rows.iter_mut().for_each(|row| row.sort_unstable());
-        let mut found = Vec::new();
-        for (index, runs) in self.runs.iter().enumerate() {
-            let mut shared: BTreeMap<u32, u64> = BTreeMap::new();
-            for &(row, start, end) in runs {
-                let there = &rows[row as usize];
-                let from = there.partition_point(|run| run.1 <= start);
-                for &(a, b, with) in there[from..].iter().take_while(|run| run.0 < end) {
-                    *shared.entry(with).or_default() += u64::from(b.min(end) - a.max(start));
-                }
-            }
-            for (with, both) in shared {
-                let union = area(self, index) + area(other, with as usize) - both;
-                found.push((index as u32, with, both as f32 / union as f32));
-            }
-        }
-        found
     }
 
     /// All pixels (row, column) of an object.
@@ -153,28 +116,6 @@ mod tests {
         assert_eq!(outlines.runs[2], [(1, 2, 3), (2, 1, 4)]);
         let first = outlines.moments()[0];
         assert_eq!((first.area, first.x, first.y), (3.0, 1.0 / 3.0, 1.0 / 3.0));
-    }
-
-    #[test]
-    fn overlaps_are_those_of_the_label_images() {
-        let map = |shift: usize| {
-            Labels::relabel(ndarray::Array2::from_shape_fn((40, 50), |(r, c)| {
-                let (row, column) = (r / 7, (c + shift) / 9);
-                if r % 7 < 5 && (c + shift) % 9 < 7 && (row + column) % 3 > 0 {
-                    (row * 20 + column + 1) as u32
-                } else {
-                    0
-                }
-            }))
-        };
-        let (a, b) = (map(0), map(4));
-        let ours = Outlines::of(&a).overlaps(&Outlines::of(&b));
-        let theirs: Vec<(u32, u32, f32)> = image::overlaps(&a, &b)
-            .into_iter()
-            .map(|(a, b, iou)| (a - 1, b - 1, iou as f32))
-            .collect();
-        assert!(!ours.is_empty());
-        assert_eq!(ours, theirs);
     }
 
     #[test]

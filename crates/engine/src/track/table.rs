@@ -467,7 +467,6 @@ impl<'a> Parsed<'a> {
                 frames,
                 field: None,
                 feature_names: self.features.iter().map(|(name, _)| name.clone()).collect(),
-                has_overlaps: false,
             },
             labels,
             first_frame: first,
