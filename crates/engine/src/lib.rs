@@ -24,6 +24,7 @@ mod params;
 mod progress;
 mod screen;
 mod segment;
+mod threads;
 mod track;
 pub mod train;
 
@@ -47,3 +48,4 @@ pub use params::{
 pub use progress::{Context, Progress, Silent};
 pub use screen::screen;
 pub use segment::{SegmentParams, segment};
+pub use threads::with_threads;

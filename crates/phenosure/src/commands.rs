@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::CommandFactory;
 use engine::{
     ClassifyParams, EngineError, ExitCode, GatherRequest, InspectParams, Inspection, Objects, SegmentParams,
-    Settings,
+    Settings, with_threads,
 };
 
 use crate::arguments::{
@@ -23,11 +23,19 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<ExitCode> {
         Command::Gather(gather) => run_gather(gather, console),
         Command::Demo(demo) => run_demo(demo, console),
         Command::Inspect(inspect) => run_inspect(inspect, console),
-        Command::Segment(segment) => run_segment(segment, console),
-        Command::Classify(classify) => run_classify(classify, console),
-        Command::Track(track) => crate::tracking::track(track, console),
+        Command::Segment(segment) => {
+            with_threads(segment.networks.threads, || run_segment(segment, console))?
+        }
+        Command::Classify(classify) => {
+            with_threads(classify.networks.threads, || run_classify(classify, console))?
+        }
+        Command::Track(track) => {
+            with_threads(track.networks.threads, || crate::tracking::track(track, console))?
+        }
         Command::Train(train) => crate::training::train(train, console),
-        Command::Evaluate(evaluate) => crate::training::evaluate(evaluate, console),
+        Command::Evaluate(evaluate) => with_threads(evaluate.task.networks().threads, || {
+            crate::training::evaluate(evaluate, console)
+        })?,
         Command::Bench(bench) => crate::bench::run(bench, console),
         Command::Models(models) => run_models(models, console),
         Command::Completions(completions) => {

@@ -16,6 +16,7 @@ pub use field::{EnsembleUse, FieldTiming, PlateCost};
 pub use network::{NetworkTiming, RealWork};
 
 use crate::screen::plan::half_of_memory;
+use crate::threads::pool;
 use crate::{Context, EngineError, NetworkParams};
 
 /// What to time.
@@ -96,13 +97,8 @@ pub fn bench(params: &BenchParams, context: &Context<'_>) -> Result<BenchOutcome
         ));
     }
     pin(&params.isa)?;
-    let threads = params
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| option("--threads", threads, error.to_string()))?;
+    let pool = pool(params.threads)?;
+    let threads = pool.current_num_threads();
     pool.install(|| match &params.network {
         Some(name) => network::time_network(name, params, threads, context).map(BenchOutcome::Network),
         None => field::time_field(params, threads, context).map(BenchOutcome::Field),

@@ -31,6 +31,7 @@ pub(crate) use plan::{Plan, scan_plate};
 use site::{Failure, SiteWork};
 
 use crate::gather::{self, GatherRequest};
+use crate::threads::pool;
 use crate::{Context, EngineError, RunSummary, ScreenParams, Shard, SkippedSite};
 
 /// Screens one or more plates.
@@ -99,17 +100,8 @@ fn run_sites(
     stage: &StageFile,
     context: &Context,
 ) -> Result<Done, EngineError> {
-    let threads = params
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| EngineError::Option {
-            option: "--threads",
-            value: threads.to_string(),
-            what: error.to_string(),
-        })?;
+    let pool = pool(params.threads)?;
+    let threads = pool.current_num_threads();
     let work = SiteWork {
         root: &plan.scan.root,
         channels: &plan.channels,

@@ -96,6 +96,15 @@ Example:
     Track(EvaluateTrack),
 }
 
+impl EvaluateTask {
+    pub fn networks(&self) -> &NetworkArguments {
+        match self {
+            Self::Segment(arguments) | Self::Classify(arguments) => &arguments.networks,
+            Self::Track(arguments) => &arguments.networks,
+        }
+    }
+}
+
 /// What every evaluation is told.
 #[derive(Args, Clone, Debug)]
 pub struct EvaluateArguments {
